@@ -1,0 +1,67 @@
+"""Every error that a user can meet, and the exit code each one ends the command with.
+
+    HornbookError
+    ├── InputError                  2   what the user gave cannot be used; also a ValueError
+    │   ├── TextError                   a text: missing, empty, too short, not in its encoding
+    │   ├── SettingError                a setting: unknown, out of range, in conflict with another
+    │   ├── PromptError                 a prompt with a character that the model has never seen
+    │   └── RunFolderError              a run folder: not one, not empty, damaged, not ours
+    ├── CheckFailed                 1   a gradient check with a row out of its limits
+    └── TrainingFailed              1   a training that cannot go on; what was learnt is kept
+        ├── NotFiniteError              a loss or gradient that is not finite
+        └── StorageError                a disk that is full, read-only or gone
+
+Each message says what was wrong, what was expected and what to do, in one or two lines.
+"""
+
+from __future__ import annotations
+
+
+class HornbookError(Exception):
+    """The root of the errors that hornbook raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(HornbookError, ValueError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class TextError(InputError):
+    """A text that cannot be read or trained on."""
+
+
+class SettingError(InputError):
+    """A setting that is unknown, out of range or in conflict with another."""
+
+
+class PromptError(InputError):
+    """A prompt with a character that the model has never seen."""
+
+
+class RunFolderError(InputError):
+    """A folder that is not a run, is not empty, or holds damaged files."""
+
+
+class CheckFailed(HornbookError):
+    """A gradient check with at least one row out of its limits."""
+
+
+class TrainingFailed(HornbookError):
+    """A training that cannot go on; the last good model is kept."""
+
+
+class NotFiniteError(TrainingFailed):
+    """A loss or gradient that is infinite or not a number."""
+
+
+class StorageError(TrainingFailed):
+    """A run folder that can no longer be written."""
+
+
+def known(kind: str, name: str, names: object) -> str:
+    """The sentence for a name that is not in a registry: what it was, and the names that are."""
+    listed = ", ".join(sorted(str(n) for n in names))  # type: ignore[attr-defined]
+    return f"unknown {kind} {name!r}; the known ones are: {listed}"
