@@ -1,1 +1,98 @@
-"""Teach a recurrent network to write like a book, one character at a time."""
+"""hornbook teaches a recurrent network to write like a book, one character at a time.
+
+    import hornbook
+
+    text = hornbook.read_text("book.txt")
+    run = hornbook.train(text, preset="classic", updates=10_000)
+    model = hornbook.load(run.folder)
+    print(model.sample(500, temperature=0.8))
+    gradients = model.gradients(text[:26])          # {"U": array (K, H), "W": …}
+
+The names below are public; each is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hornbook.config import ModelSettings, TrainingSettings, settings
+    from hornbook.distribution import Choice
+    from hornbook.errors import (
+        CheckFailed,
+        HornbookError,
+        InputError,
+        NotFiniteError,
+        PromptError,
+        RunFolderError,
+        SettingError,
+        StorageError,
+        TextError,
+        TrainingFailed,
+    )
+    from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
+    from hornbook.facade import events, load, train
+    from hornbook.gradients import GradientCheck, check_gradients
+    from hornbook.model import Model
+    from hornbook.runs import Run
+    from hornbook.text import Text, Vocabulary, read_text
+
+_HOMES = {
+    "config": ("ModelSettings", "TrainingSettings", "settings"),
+    "distribution": ("Choice",),
+    "errors": (
+        "CheckFailed", "HornbookError", "InputError", "NotFiniteError", "PromptError", "RunFolderError",
+        "SettingError", "StorageError", "TextError", "TrainingFailed",
+    ),
+    "events": ("Checkpoint", "Event", "Finished", "Logged", "Progress", "Sampled"),
+    "facade": ("events", "load", "train"),
+    "gradients": ("GradientCheck", "check_gradients"),
+    "model": ("Model",),
+    "runs": ("Run",),
+    "text": ("Text", "Vocabulary", "read_text"),
+}  # fmt: skip
+
+__all__ = [
+    "CheckFailed",
+    "Checkpoint",
+    "Choice",
+    "Event",
+    "Finished",
+    "GradientCheck",
+    "HornbookError",
+    "InputError",
+    "Logged",
+    "Model",
+    "ModelSettings",
+    "NotFiniteError",
+    "Progress",
+    "PromptError",
+    "Run",
+    "RunFolderError",
+    "Sampled",
+    "SettingError",
+    "StorageError",
+    "Text",
+    "TextError",
+    "TrainingFailed",
+    "TrainingSettings",
+    "Vocabulary",
+    "check_gradients",
+    "events",
+    "load",
+    "read_text",
+    "settings",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"hornbook.{home}"), name)
+    raise AttributeError(f"module 'hornbook' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -53,6 +53,7 @@ class Checkpoint:
     """All that is needed to go on from here."""
 
     state: TrainingState
+    first_loss: float  # NaN before the first update
     seconds: float
 
 

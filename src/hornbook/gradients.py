@@ -63,6 +63,7 @@ class Row:
     max_rel_difference: float
     max_abs_complex: float
     max_rel_complex: float
+    limit: float  # of max_abs_difference
     passed: bool
 
     def record(self) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def check_gradients(
     model: ModelSettings,
     training: TrainingSettings,
     everything: bool = False,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    told: Callable[[int, int], None] | None = None,
 ) -> GradientCheck:
     """Check the gradients of `training.engine` in float64 on the first T characters of a text.
 
@@ -128,7 +129,8 @@ def check_gradients(
     def tell(more: int) -> None:
         nonlocal done
         done += more
-        told(done, total)
+        if told:
+            told(done, total)
 
     for case in cases:
         state = TrainingState.of_parameters(case.parameters, model, training)
@@ -216,6 +218,7 @@ def check_parameter(
         relative_to(difference, largest),
         step,
         relative,
+        limit,
         bool(difference <= limit and relative <= COMPLEX_LIMIT),
     )
 

@@ -101,6 +101,16 @@ class Text:
         return cls(name, ids, Vocabulary("".join(map(chr, distinct.tolist()))))
 
 
+def oddities(text: Text) -> list[str]:
+    """What is strange about a text, though it can be trained on: a sentence each."""
+    found = []
+    if len(text.vocabulary) == 1:
+        found.append(f"{text.name} has one distinct character, so there is nothing to learn")
+    if "\0" in text.vocabulary.numbers:
+        found.append(f"{text.name} holds NUL characters; it may not be a text")
+    return found
+
+
 def smallest_type(symbols: int) -> type[np.unsignedinteger[Any]]:
     """The smallest unsigned integer type that holds `symbols` numbers."""
     if symbols <= 1 << 8:

@@ -150,7 +150,7 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on."""
-        return Checkpoint(self.engine.get_state(), self.seconds())
+        return Checkpoint(self.engine.get_state(), self.first_loss, self.seconds())
 
     def ending(self) -> Iterator[Event]:
         """The passage from the best model where all updates are made, and the end."""
@@ -158,7 +158,7 @@ class Training:
         complete = self.update == self.settings.updates
         passage = self.passage(state) if complete else ""
         if not complete:
-            yield Checkpoint(state, self.seconds())
+            yield Checkpoint(state, self.first_loss, self.seconds())
         yield Finished(state, self.first_loss, passage, self.seconds(), complete)
 
     def passage(self, state: TrainingState) -> str:

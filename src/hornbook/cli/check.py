@@ -1,0 +1,143 @@
+"""`hornbook check`: the gradient check as a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hornbook.cli.options import Encoding, Newlines, Texts
+from hornbook.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hornbook.gradients import GradientCheck, Row
+
+CASES = {
+    "recipe": "initial values as the recipe has them, zero state",
+    "hard": "all parameters at scale 0.1, a state that is not zero",
+}
+
+
+def check(
+    texts: Texts = None,
+    engine: Annotated[str | None, typer.Option(help="Whose gradients: reference.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Hidden units (100).")] = None,
+    seq_len: Annotated[int | None, typer.Option(help="Characters read (25).")] = None,
+    init_scale: Annotated[float | None, typer.Option(help="Deviation of the initial matrices.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Where all random numbers start (0).")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every entry, however many parameters there are.")
+    ] = False,
+    newlines: Newlines = None,
+    encoding: Encoding = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Prove the gradients: every entry against central differences and the complex step.
+
+    Float64, nothing clipped, on the first characters of the text. Exits 0 only if every row passes.
+    """
+    from hornbook.config import settings
+    from hornbook.gradients import check_gradients
+    from hornbook.text import read_text
+
+    text = read_text(*texts or [], encoding=encoding or "utf-8", newlines=newlines or "lf")
+    flags: dict[str, Any] = {
+        "engine": engine,
+        "hidden": hidden,
+        "seq_len": seq_len,
+        "init_scale": init_scale,
+        "seed": seed,
+    }
+    model, training = settings(len(text.vocabulary), **flags)
+    with Bar(shown=sys.stderr.isatty()) as bar:
+        result = check_gradients(text, model, training, everything, bar.told)
+    if as_json:
+        print(json.dumps([row.record() for row in result.rows], indent=2))
+    else:
+        show(result)
+    if not result.passed:
+        raise CheckFailed("at least one gradient is out of its limits: the rows that say no above")
+
+
+class Bar:
+    """A progress bar on standard error."""
+
+    def __init__(self, shown: bool) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self.progress = Progress(console=console, disable=not shown, transient=True, auto_refresh=False)
+        self.task = self.progress.add_task("entries checked")
+
+    def __enter__(self) -> Bar:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def told(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self.progress.update(self.task, completed=done, total=total, refresh=True)
+
+
+def show(result: GradientCheck) -> None:
+    """Print the tables."""
+    from rich.console import Console
+
+    from hornbook.gradients import CLOSE, COMPLEX_LIMIT
+
+    console = Console()
+    model = result.model
+    console.print(
+        f"Gradients of the {result.engine} engine: {model.cell}, {model.hidden} hidden units, "
+        f"{model.vocabulary:,} symbols, {result.seq_len} characters",
+        highlight=False,
+    )
+    for case, meaning in CASES.items():
+        rows = [row for row in result.rows if row.case == case]
+        console.print(table_of(rows, meaning, console.is_terminal))
+    console.print(
+        f"≤ {CLOSE:g}: share of entries with such an absolute error. Relative: to the parameter's largest "
+        f"gradient.\nA row passes when its largest error by differences is at most {rows[0].limit:.2g} and "
+        f"by the complex step at most {COMPLEX_LIMIT:g}, relative.",
+        highlight=False,
+    )
+
+
+def table_of(rows: list[Row], title: str, coloured: bool) -> Table:
+    """One case as a table."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("gradient of")
+    for heading in ("entries", "≤ 1e-6", "differences", "relative", "complex step", "relative"):
+        table.add_column(heading, justify="right")
+    table.add_column("passes")
+    for row in rows:
+        style = "" if not coloured else "green" if row.passed else "bold red"
+        table.add_row(*cells(row), style=style)
+    return table
+
+
+def cells(row: Row) -> list[str]:
+    """A row's words."""
+    errors: list[Any] = [
+        row.max_abs_difference,
+        row.max_rel_difference,
+        row.max_abs_complex,
+        row.max_rel_complex,
+    ]
+    return [
+        row.parameter,
+        f"{row.entries:,}",
+        f"{100 * row.share_within:.4g} %",
+        *(f"{error:.2e}" for error in errors),
+        "yes" if row.passed else "no",
+    ]

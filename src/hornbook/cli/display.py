@@ -1,0 +1,190 @@
+"""What is seen of a training while it runs: a live bar on a terminal, plain lines elsewhere, JSON, or
+nothing. Each form consumes the same events."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from hornbook.cli.words import duration, loss_words, printable
+from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PLAIN_SECONDS = 3.0  # between two plain lines
+LIVE_SECONDS = 0.1  # between two pictures of the bar
+
+
+class Display:
+    """Shows nothing; the forms below say what they show of an event."""
+
+    def __init__(self, seq_len: int) -> None:
+        self.seq_len = seq_len
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+
+
+class JsonDisplay(Display):
+    """One JSON record a line for each event; arrays are left out."""
+
+    def show(self, event: Event) -> None:
+        """Print an event as JSON."""
+        print(json.dumps(record_of(event), ensure_ascii=False), flush=True)
+
+
+def record_of(event: Event) -> dict[str, Any]:
+    """An event as a JSON record; what is not finite is null."""
+    kind = type(event).__name__.lower()
+    match event:
+        case Checkpoint(state, _, seconds):
+            return {"event": kind, "update": state.update, "seconds": seconds}
+        case Finished(state, first_loss, passage, seconds, complete):
+            losses = {
+                "first_loss": first_loss,
+                "last_smooth_loss": state.smooth_loss,
+                "best_smooth_loss": state.best_smooth_loss,
+            }
+            fields: dict[str, Any] = {"update": state.update, **losses, "best_update": state.best_update}
+            fields |= {"passage": passage, "seconds": seconds, "complete": complete}
+        case _:
+            fields = asdict(event)
+    finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
+    return {"event": kind, **finite}
+
+
+class PlainDisplay(Display):
+    """A line every few seconds and each sample as it comes, for files and pipes."""
+
+    def __init__(self, seq_len: int) -> None:
+        super().__init__(seq_len)
+        self.last = -math.inf
+
+    def show(self, event: Event) -> None:
+        """Print what is due."""
+        match event:
+            case Progress():
+                if time.monotonic() - self.last >= PLAIN_SECONDS or event.update == event.updates:
+                    self.last = time.monotonic()
+                    print(progress_line(event, self.seq_len), flush=True)
+            case Sampled():
+                print(f"\nsample after update {event.update:,}:\n{printable(event.text)}\n", flush=True)
+            case Logged() | Checkpoint() | Finished():
+                pass
+
+
+def progress_line(event: Progress, seq_len: int) -> str:
+    """How far a training is, in a line."""
+    return (
+        f"update {event.update:,} of {event.updates:,}  epoch {event.epoch:.2f}  "
+        f"smooth loss {loss_words(event.smooth_loss, seq_len)}  "
+        f"{event.characters_per_second:,.0f} characters/s  {duration(time_left(event))} left"
+    )
+
+
+def time_left(event: Progress) -> float:
+    """In seconds, at the mean speed so far."""
+    return (event.updates - event.update) * event.seconds / event.update
+
+
+class LiveDisplay(Display):
+    """A bar with figures, and the newest sample under it."""
+
+    def __init__(self, seq_len: int) -> None:
+        super().__init__(seq_len)
+        from rich.console import Console
+        from rich.live import Live
+
+        self.live = Live(console=Console(), auto_refresh=False)
+        self.progress: Progress | None = None
+        self.sample: Sampled | None = None
+        self.last = -math.inf
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.refresh()
+        self.live.stop()
+
+    def show(self, event: Event) -> None:
+        """Draw again when it is time."""
+        match event:
+            case Progress():
+                self.progress = event
+            case Sampled():
+                self.sample = event
+            case Logged() | Checkpoint() | Finished():
+                return
+        if time.monotonic() - self.last >= LIVE_SECONDS:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Draw the bar as it is now."""
+        self.last = time.monotonic()
+        self.live.update(self.picture(), refresh=True)
+
+    def picture(self) -> RenderableType:
+        """The bar, its figures and the newest sample."""
+        from rich.console import Group
+        from rich.panel import Panel
+        from rich.text import Text
+
+        parts: list[RenderableType] = []
+        if self.progress:
+            parts += bar(self.progress, self.seq_len)
+        if self.sample:
+            title = f"written after update {self.sample.update:,}"
+            text = Text(printable(self.sample.text))
+            parts.append(Panel(text, title=title, title_align="left", border_style="dim"))
+        return Group(*parts)
+
+
+def bar(event: Progress, seq_len: int) -> list[RenderableType]:
+    """Two lines: how far, and how good."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    top = Table.grid(expand=True, padding=(0, 1))
+    top.add_column(ratio=1)
+    top.add_column(justify="right", no_wrap=True)
+    top.add_row(
+        ProgressBar(total=event.updates, completed=event.update),
+        Text(f"{event.update:,} of {event.updates:,} updates   epoch {event.epoch:.2f}", "bold"),
+    )
+    bottom = Text.assemble(
+        ("smooth loss ", "dim"),
+        (loss_words(event.smooth_loss, seq_len), "bold green"),
+        ("   best ", "dim"),
+        f"{event.best_smooth_loss:.2f} at {event.best_update:,}",
+        ("   ", ""),
+        f"{event.characters_per_second:,.0f} characters/s   {duration(time_left(event))} left",
+    )
+    return [top, bottom]
+
+
+def choose_display(seq_len: int, quiet: bool = False, as_json: bool = False) -> Display:
+    """The form that fits where the output goes."""
+    if as_json:
+        return JsonDisplay(seq_len)
+    if quiet:
+        return Display(seq_len)
+    return LiveDisplay(seq_len) if sys.stdout.isatty() else PlainDisplay(seq_len)

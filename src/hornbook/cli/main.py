@@ -1,0 +1,67 @@
+"""The command `hornbook`, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hornbook.cli.check import check
+from hornbook.cli.runs import runs
+from hornbook.cli.sample import sample
+from hornbook.cli.train import train
+from hornbook.errors import HornbookError
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """All commands; an error of any of them is told in a line or two, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except HornbookError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as interrupt:
+            print("stopped", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from interrupt
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Teach a recurrent network to write like a book, one character at a time.",
+)
+for command in (train, check, sample, runs):
+    app.command()(command)
+
+
+def tell_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        print(f"hornbook {version('hornbook')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Teach a recurrent network to write like a book, one character at a time."""
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,78 @@
+"""What a plain call from Python does: train with progress into a run folder, or load a model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hornbook.cli.display import Display, choose_display
+from hornbook.cli.interrupts import Interrupts
+from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.events import Event
+from hornbook.model import Model
+from hornbook.recorder import Recorder, choose_folder
+from hornbook.report.figures import loss_figure
+from hornbook.runs import Run
+from hornbook.text import Text, oddities
+from hornbook.training import never, training_events
+
+
+def events(text: Text, preset: str = "classic", **changes: Any) -> Iterator[Event]:
+    """Train on a text and hand out the events, keeping nothing on disk.
+
+    The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
+    `updates=5000`. Raises SettingError, TextError and NotFiniteError.
+    """
+    model, training = settings(len(text.vocabulary), preset, **changes)
+    return training_events(text, model, training)
+
+
+def train(
+    text: Text,
+    preset: str = "classic",
+    *,
+    out: str | Path | None = None,
+    name: str | None = None,
+    quiet: bool = False,
+    **changes: Any,
+) -> Run:
+    """Train on a text, show progress, and keep everything in a run folder, which is returned.
+
+    The folder is `out`, `runs/<name>`, or a fresh one in `runs`. Ctrl-C ends the training after the
+    update in hand; what was learnt is kept. Other keywords as for `events`. Raises as `events` does,
+    RunFolderError where the folder is not empty and StorageError where it cannot be written.
+    """
+    for sentence in oddities(text):
+        warnings.warn(sentence, stacklevel=2)
+    model, training = settings(len(text.vocabulary), preset, **changes)
+    folder = choose_folder(text.name, out, name)
+    display = choose_display(training.seq_len, quiet)
+    with Interrupts() as interrupts:
+        return train_into(folder, text, model, training, display, interrupts.stop)
+
+
+def train_into(
+    folder: Path,
+    text: Text,
+    model: ModelSettings,
+    training: TrainingSettings,
+    display: Display,
+    stop: Callable[[], bool] = never,
+) -> Run:
+    """Train into a folder and show each event; then draw the figures."""
+    happening = training_events(text, model, training, stop)
+    recorder = Recorder(folder, text, model, training)
+    with display:
+        for event in recorder.record(happening):
+            display.show(event)
+    run = Run(folder)
+    loss_figure(run)
+    return run
+
+
+def load(folder: str | Path, which: str = "best") -> Model:
+    """The model of a run folder: at the lowest smooth loss (`best`) or after the last update (`last`).
+    Raises RunFolderError."""
+    return Run(folder).model(which)

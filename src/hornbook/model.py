@@ -1,0 +1,97 @@
+"""A model: a network with its parameters and its vocabulary, for writing and for looking inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from hornbook.cells.cell import Array
+from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer
+from hornbook.distribution import Choice
+from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.engines.interface import zero_state
+from hornbook.errors import TextError
+from hornbook.parameters import views
+from hornbook.philox import WRITE, Source
+from hornbook.sampling import read_prompt, start_after, write
+from hornbook.text import Vocabulary
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network. `flat` holds all parameters (P,); `parameters` names them."""
+
+    settings: ModelSettings
+    training: TrainingSettings
+    vocabulary: Vocabulary
+    flat: Array  # (P,)
+
+    @cached_property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by name: U (K, G·H), W (H, G·H), b (G·H,), V (H, K), c (K,)."""
+        return views(self.settings, self.flat)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that the model was trained with, holding these parameters."""
+        return self.engine_of(self.training)
+
+    def engine_of(self, training: TrainingSettings) -> Engine:
+        """An engine in the dtype that the settings name."""
+        flat = self.flat.astype(training.dtype)
+        state = TrainingState.of_parameters(flat, self.settings, training)
+        return ENGINES[training.engine](self.settings, training, state)
+
+    def start(self, prompt: str = "", unknown: str = "error") -> Start:
+        """Where writing starts after a prompt. Raises PromptError for a character that the model has
+        never seen, unless `unknown` is `skip`."""
+        return start_after(self.engine, self.vocabulary, read_prompt(self.vocabulary, prompt, unknown))
+
+    def stream(
+        self,
+        length: int = 1000,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        prompt: str = "",
+        unknown: str = "error",
+        stop: str = "",
+        seed: int = 0,
+        number: int = 0,
+    ) -> Iterator[str]:
+        """Pieces of a text of `length` characters as they are written: it goes on from the prompt,
+        which it does not repeat, and ends before the stop string. `number` counts texts of one seed.
+        Raises SettingError and PromptError at once."""
+        choice = Choice(temperature, top_k, top_p)
+        integer("seed", seed, 0, LARGEST_SEED)
+        integer("length", length, 1, 10**9)
+        start = self.start(prompt, unknown)
+        return write(self.engine, self.vocabulary, start, length, choice, Source(seed, WRITE, number), stop)
+
+    def sample(self, length: int = 1000, **how: object) -> str:
+        """A text of `length` characters; the keywords are those of `stream`."""
+        return "".join(self.stream(length, **how))  # type: ignore[arg-type]
+
+    def loss_and_gradients(self, characters: str) -> tuple[float, dict[str, Array]]:
+        """The loss in nats, summed over all characters but the first, which is only read, and its
+        gradient by parameter name, in float64, from the zero state. Raises TextError for fewer than
+        two characters or an unknown one."""
+        ids = self.vocabulary.encode(characters)
+        if len(ids) < 2:
+            raise TextError("gradients need at least two characters: one to read and one to predict")
+        training = replace(self.training, dtype="float64", objective="sum", streams=1)
+        engine, state = self.engine_of(training), zero_state(self.settings, 1, np.float64)
+        loss, gradients, *_ = engine.loss_and_gradients(ids[:-1, None], ids[1:, None], state)
+        return loss, gradients
+
+    def gradients(self, characters: str) -> dict[str, Array]:
+        """The gradient of the loss of the characters by parameter name; see `loss_and_gradients`."""
+        return self.loss_and_gradients(characters)[1]
+
+    def __repr__(self) -> str:
+        kind, size = self.settings.cell, self.flat.size
+        return f"<hornbook.Model {kind}, {self.settings.hidden} hidden units, {size:,} parameters>"

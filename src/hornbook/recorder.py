@@ -1,0 +1,238 @@
+"""The recorder: consumes the events of a training and keeps its run folder.
+
+The folder appears whole, by a rename, with its settings in it. Rows are appended, everything else is
+written beside and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.cells.cell import Array
+from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.engines import TrainingState
+from hornbook.errors import RunFolderError, SettingError
+from hornbook.events import Checkpoint, Event, Finished, Logged, Sampled
+from hornbook.parameters import count, views
+from hornbook.runs import (
+    BEST,
+    CONFIG,
+    LAST,
+    METRICS,
+    SAMPLES,
+    SUMMARY,
+    VOCABULARY,
+    Config,
+    counters,
+    training_tensors,
+)
+from hornbook.storage import storing, write_json, write_tensors, write_toml
+from hornbook.streams import Streams
+from hornbook.text import Source, Text
+
+STORED_TEXT = "text.txt"  # of a run whose text came from standard input
+RUNS = Path("runs")
+STORE_BLOCK = 1 << 20
+EARLY = 100
+
+
+def choose_folder(text_name: str, out: str | Path | None = None, name: str | None = None) -> Path:
+    """The folder of a new run: `out`, or `runs/<name>`, or the first of `runs/<text>`, `runs/<text>-2`
+    … that is free. Raises RunFolderError for a folder that is not empty, SettingError for both."""
+    if out is not None and name is not None:
+        raise SettingError("--out and --name both say where the run goes; give one of them")
+    if name is not None and (not name or Path(name).name != name):
+        raise SettingError(f"name is {name!r}; expected the name of one folder, without a slash")
+    if out is None and name is None:
+        return free_folder(text_name)
+    folder = Path(out) if out is not None else RUNS / str(name)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise RunFolderError(f"{folder} is not empty; choose another --out, or leave it out for a fresh name")
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder} is a file; choose another --out")
+    return folder
+
+
+def free_folder(text_name: str) -> Path:
+    """The first of `runs/<text>`, `runs/<text>-2` … that is not there."""
+    safe = "".join(c if c.isalnum() or c in "-_+." else "-" for c in text_name).strip(".") or "text"
+    folder, number = RUNS / safe, 1
+    while folder.exists():
+        number += 1
+        folder = RUNS / f"{safe}-{number}"
+    return folder
+
+
+def early_best(summary: Mapping[str, Any]) -> str:
+    """What to say of a run whose best update is among its first hundred; empty otherwise."""
+    if not 0 < summary["best_update"] <= EARLY:
+        return ""
+    return (
+        f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
+        "for its best model to mean much; give it more --updates"
+    )
+
+
+def made_by() -> dict[str, Any]:
+    """Versions and machine."""
+    return {
+        "hornbook": version("hornbook"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "processor": processor(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def processor() -> str:
+    """The processor's own name, where the system tells it."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+class Recorder:
+    """Keeps one run folder from its first event to its last."""
+
+    def __init__(self, folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> None:
+        self.folder, self.text, self.model, self.training = folder, text, model, training
+        self.create()
+
+    def create(self) -> None:
+        """Make the folder, whole."""
+        beside = self.folder.with_name(f".{self.folder.name}.new-{os.getpid()}")
+        with storing(self.folder):
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            beside.mkdir()
+            try:
+                self.write_start(beside)
+                beside.rename(self.folder)
+            except BaseException:
+                shutil.rmtree(beside, ignore_errors=True)
+                raise
+
+    def write_start(self, folder: Path) -> None:
+        """What is there before the first update."""
+        text = {
+            "name": self.text.name,
+            "encoding": self.text.encoding,
+            "newlines": self.text.newlines,
+            "characters": len(self.text),
+        }
+        sources = tuple(self.stored(folder, source) for source in self.text.sources)
+        config = Config(text, sources, self.model, self.training, made_by())
+        write_toml(folder / CONFIG, config.table())
+        write_json(folder / VOCABULARY, list(self.text.vocabulary.symbols))
+        for name in (METRICS, SAMPLES):
+            (folder / name).touch()
+
+    def stored(self, folder: Path, source: Source) -> Source:
+        """A source; what came from standard input is kept in the run."""
+        if source.path != "-":
+            return source
+        with (folder / STORED_TEXT).open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+            for at in range(0, len(self.text), STORE_BLOCK):
+                file.write(self.text[at : at + STORE_BLOCK])
+        return replace(source, path=STORED_TEXT)
+
+    def record(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Keep each event in the folder, then hand it on."""
+        for event in events:
+            match event:
+                case Logged():
+                    self.append(METRICS, asdict(event))
+                case Sampled():
+                    self.append(SAMPLES, {"update": event.update, "text": event.text, "model": "current"})
+                case Checkpoint():
+                    self.save(event.state)
+                    self.summarise(event, complete=False)
+                case Finished():
+                    self.finish(event)
+            yield event
+
+    def append(self, name: str, row: dict[str, Any]) -> None:
+        """Add a row to a file of rows."""
+        path = self.folder / name
+        with storing(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def save(self, state: TrainingState) -> None:
+        """Write the best parameters and all that going on needs; never what is not finite."""
+        about = {"dtype": self.training.dtype, **counters(state)}
+        if finite(state.best_parameters):
+            write_tensors(self.folder / BEST, views(self.model, state.best_parameters), about)
+        if finite(state.parameters):
+            write_tensors(self.folder / LAST, training_tensors(self.model, state), about)
+
+    def finish(self, event: Finished) -> None:
+        """The passage and the summary."""
+        if event.passage:
+            row = {"update": event.state.best_update, "text": event.passage, "model": "best"}
+            self.append(SAMPLES, row)
+        self.summarise(event, event.complete)
+
+    def summarise(self, event: Checkpoint | Finished, complete: bool) -> None:
+        """Write what a script asks."""
+        write_json(self.folder / SUMMARY, self.summary(event, complete))
+
+    def summary(self, event: Checkpoint | Finished, complete: bool) -> dict[str, Any]:
+        """What the run reached. Losses are nats summed over T; seconds count from the first update."""
+        training, seq_len = self.training, self.training.seq_len
+        state, seconds = event.state, event.seconds
+        streams = Streams(len(self.text), seq_len, training.streams)
+        read = state.update * seq_len * training.streams
+        losses = counters(state)
+        best = losses["best_smooth_loss"]
+        nats = None if best is None else best / seq_len
+        return {
+            "text": self.text.name,
+            "characters": len(self.text),
+            "vocabulary": len(self.text.vocabulary),
+            "cell": self.model.cell,
+            "hidden": self.model.hidden,
+            "layers": self.model.layers,
+            "parameters": count(self.model),
+            "preset": training.preset,
+            "optimizer": training.optimizer,
+            "updates": state.update,
+            "epochs": state.update / streams.updates_per_epoch,
+            "seq_len": seq_len,
+            "streams": training.streams,
+            "characters_read": read,
+            "seconds": seconds,
+            "updates_per_second": state.update / seconds if seconds else 0.0,
+            "characters_per_second": read / seconds if seconds else 0.0,
+            "first_loss": event.first_loss if math.isfinite(event.first_loss) else None,
+            "last_smooth_loss": losses["smooth_loss"],
+            "best_smooth_loss": best,
+            "best_update": state.best_update,
+            "best_nats_per_character": nats,
+            "best_bits_per_character": None if nats is None else nats / math.log(2),
+            "engine": training.engine,
+            "dtype": training.dtype,
+            "seed": training.seed,
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "finished": complete,
+        }
+
+
+def finite(parameters: Array) -> bool:
+    """Whether parameters may be saved."""
+    return bool(np.isfinite(parameters).all())

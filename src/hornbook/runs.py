@@ -1,0 +1,165 @@
+"""Runs: what a run folder holds, checked as it is read.
+
+config.toml           all that is needed to run it again
+vocabulary.json       symbols in order
+metrics.jsonl         a row every `log_every` updates
+samples.jsonl         update, text, and which model wrote it: the current or the best
+best.safetensors      parameters at the lowest smooth loss
+last.safetensors      everything that going on needs
+summary.json          what a script asks
+loss.svg  loss.png    the loss and the smooth loss over updates
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.cells.cell import Array
+from hornbook.config import ModelSettings, TrainingSettings, choice, from_table
+from hornbook.engines import TrainingState
+from hornbook.errors import InputError, RunFolderError
+from hornbook.model import Model
+from hornbook.parameters import count, shapes, views
+from hornbook.storage import read_json, read_json_lines, read_tensors, read_toml
+from hornbook.text import Source, Vocabulary
+
+CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
+METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
+BEST, LAST = "best.safetensors", "last.safetensors"
+WHICH = ("best", "last")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `config.toml` says: the text, the settings, and where they were used."""
+
+    text: dict[str, Any]  # name, encoding, newlines, characters
+    sources: tuple[Source, ...]
+    model: ModelSettings
+    training: TrainingSettings
+    made: dict[str, Any]  # versions and machine
+
+    def table(self) -> dict[str, Any]:
+        """As it stands in TOML."""
+        return {
+            "text": {**self.text, "files": [vars(source) for source in self.sources]},
+            "model": vars(self.model),
+            "training": vars(self.training),
+            "made": self.made,
+        }
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a config file. Raises RunFolderError."""
+    table = read_toml(path)
+    try:
+        text = dict(table["text"])
+        sources = tuple(Source(**source) for source in text.pop("files"))
+        if not all(isinstance(text[key], str) for key in ("name", "encoding", "newlines")):
+            raise TypeError("the name, encoding and newlines of the text are not strings")
+        if not all(isinstance(s.path, str) and isinstance(s.sha256, str) for s in sources):
+            raise TypeError("the path and sha256 of a file are not strings")
+        model = from_table(ModelSettings, table["model"])
+        training = from_table(TrainingSettings, table["training"])
+        return Config(text, sources, model, training, dict(table["made"]))
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise RunFolderError(f"{path} is damaged or not hornbook's: {what}") from error
+
+
+class Run:
+    """A run folder, read. Raises RunFolderError for a folder that is not one."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise RunFolderError(f"{folder} is not a folder; name a run, such as runs/book")
+        self.config = read_config(self.folder / CONFIG)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The symbols that the model knows, in order."""
+        path = self.folder / VOCABULARY
+        symbols = read_json(path)
+        if not isinstance(symbols, list) or not all(isinstance(s, str) and len(s) == 1 for s in symbols):
+            raise RunFolderError(f"{path} is damaged or not hornbook's: it is no list of characters")
+        if len(symbols) != self.config.model.vocabulary:
+            raise RunFolderError(
+                f"{path} has {len(symbols):,} symbols, but {CONFIG} says {self.config.model.vocabulary:,}"
+            )
+        try:
+            return Vocabulary("".join(symbols))
+        except InputError as error:
+            raise RunFolderError(f"{path} is damaged: {error}") from error
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run reached so far; empty before its first checkpoint."""
+        path = self.folder / SUMMARY
+        if not path.exists():
+            return {}
+        summary = read_json(path)
+        if not isinstance(summary, dict):
+            raise RunFolderError(f"{path} is damaged or not hornbook's: it is no record")
+        return summary
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics so far."""
+        return read_json_lines(self.folder / METRICS)
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """The texts written so far."""
+        return read_json_lines(self.folder / SAMPLES)
+
+    def model(self, which: str = "best") -> Model:
+        """The model at the lowest smooth loss (`best`) or after the last update (`last`). Raises
+        SettingError for another word, RunFolderError for weights that are damaged or of another
+        shape."""
+        choice("model", which, WHICH)
+        path = self.folder / (BEST if which == "best" else LAST)
+        if not path.exists():
+            raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
+        tensors, about = read_tensors(path)
+        flat = self.assemble(path, tensors, str(about.get("dtype")))
+        return Model(self.config.model, self.config.training, self.vocabulary, flat)
+
+    def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
+        """The flat buffer of named tensors, each checked."""
+        model = self.config.model
+        flat = np.empty(count(model), dtype=self.config.training.dtype)
+        for key, view in views(model, flat).items():
+            tensor = tensors.get(key)
+            if tensor is None or tensor.shape != shapes(model)[key] or str(tensor.dtype) != dtype:
+                raise RunFolderError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
+            view[...] = tensor
+        if not np.isfinite(flat).all():
+            raise RunFolderError(f"{path} is damaged: it has weights that are not finite")
+        return flat
+
+    def __repr__(self) -> str:
+        return f"<hornbook.Run {self.folder}>"
+
+
+def training_tensors(model: ModelSettings, state: TrainingState) -> dict[str, Array]:
+    """Everything that going on needs, as named arrays: the parameters, their memory and the best ones
+    under the parameters' names, and the hidden state."""
+    named = dict(views(model, state.parameters))
+    named |= {f"best.{key}": value for key, value in views(model, state.best_parameters).items()}
+    for slot, memory in enumerate(state.memory):
+        named |= {f"memory{slot}.{key}": value for key, value in views(model, memory).items()}
+    return named | {"hidden": state.hidden}
+
+
+def counters(state: TrainingState) -> dict[str, Any]:
+    """What is no array in a training state; an undefined loss is null."""
+    losses = {"smooth_loss": state.smooth_loss, "best_smooth_loss": state.best_smooth_loss}
+    defined = {key: value if math.isfinite(value) else None for key, value in losses.items()}
+    return {"update": state.update, "best_update": state.best_update, **defined}
