@@ -32,7 +32,9 @@ def sgd(parameters: Array, gradient: Array, memory: Array, rate: float) -> None:
 def adagrad(parameters: Array, gradient: Array, memory: Array, rate: float) -> None:
     """m ← m + g²     θ ← θ - η g / √(m + ε)      (Duchi, Hazan and Singer, JMLR 12, 2011)"""
     memory[0] += gradient * gradient
-    parameters -= rate * gradient / np.sqrt(memory[0] + EPSILON)
+    root = memory[0] + EPSILON
+    np.sqrt(root, out=root)
+    parameters -= np.divide(rate * gradient, root, out=root)
 
 
 OPTIMIZERS = {rule.name: rule for rule in (Optimizer("sgd", 0, sgd), Optimizer("adagrad", 1, adagrad))}

@@ -186,6 +186,8 @@ def open_one(name: str) -> tuple[str, IO[bytes]]:
             spool.write(block)
         spool.seek(0)
         return "-", spool
+    if "\0" in name:
+        raise TextError(f"{name!r} is not a file name; name a text file that can be read")
     path = Path(name)
     if name == BUILT_IN and not path.exists():
         built_in = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
@@ -199,8 +201,6 @@ def open_one(name: str) -> tuple[str, IO[bytes]]:
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise TextError(f"{name}: {reason}; name a text file that can be read") from error
-    except ValueError as error:  # a NUL in the name
-        raise TextError(f"{name!r} is not a file name; name a text file that can be read") from error
 
 
 def built_in_text() -> str:

@@ -4,7 +4,7 @@ A cell knows nothing of time, of weights or of text. With `u = x U + b` and `v =
 and a state of S arrays (B, H) whose first is the hidden state h,
 
     step(u, v, state) -> state', cache
-    step_back(dstate', cache) -> du, dv, dstate        dstate leaves out what flows through v
+    step_back(dstate', cache) -> du, dv, dstate        dstate leaves out what flows through v; None is zero
 
 The cells are analytic functions, so they also run in complex numbers. Adding a cell is one file here
 and one line below.

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -21,7 +20,4 @@ class Cell:
     gates: int
     states: int
     step: Callable[[Array, Array, State], tuple[State, Any]]
-    step_back: Callable[[State, Any], tuple[Array, Array, State]]
-
-
-ZERO = np.zeros(())  # the gradient of a state that is reached only through v
+    step_back: Callable[[State, Any], tuple[Array, Array, tuple[Any, ...]]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hornbook.cells.cell import ZERO, Array, Cell, State
+from hornbook.cells.cell import Array, Cell, State
 
 
 def step(u: Array, v: Array, state: State) -> tuple[State, Array]:
@@ -16,11 +16,11 @@ def step(u: Array, v: Array, state: State) -> tuple[State, Array]:
     return (h,), h
 
 
-def step_back(dstate: State, cache: Array) -> tuple[Array, Array, State]:
+def step_back(dstate: State, cache: Array) -> tuple[Array, Array, tuple[None]]:
     """From the gradient of h' to those of u and v, which are the same."""
     (dh,), h = dstate, cache
-    da = dh * (1 - h * h)  # h' = tanh(a)
-    return da, da, (ZERO,)  # a = u + v
+    da = dh - dh * h * h  # h' = tanh(a), whose derivative is 1 - h' h'
+    return da, da, (None,)  # a = u + v
 
 
 VANILLA = Cell("vanilla", gates=1, states=1, step=step, step_back=step_back)

@@ -88,24 +88,25 @@ class Bar:
 
 def show(result: GradientCheck) -> None:
     """Print the tables."""
-    from rich.console import Console
-
+    from hornbook.cli.words import console_for_tables
     from hornbook.gradients import CLOSE, COMPLEX_LIMIT
 
-    console = Console()
+    console = console_for_tables()
     model = result.model
     console.print(
-        f"Gradients of the {result.engine} engine: {model.cell}, {model.hidden} hidden units, "
-        f"{model.vocabulary:,} symbols, {result.seq_len} characters",
+        f"Gradients of the {result.engine} engine: {model.cell}, H {model.hidden}, K {model.vocabulary:,}, "
+        f"T {result.seq_len}\n",
         highlight=False,
     )
     for case, meaning in CASES.items():
         rows = [row for row in result.rows if row.case == case]
         console.print(table_of(rows, meaning, console.is_terminal))
     console.print(
-        f"≤ {CLOSE:g}: share of entries with such an absolute error. Relative: to the parameter's largest "
-        f"gradient.\nA row passes when its largest error by differences is at most {rows[0].limit:.2g} and "
-        f"by the complex step at most {COMPLEX_LIMIT:g}, relative.",
+        f"≤ 1e-6      share of entries whose error by differences is at most {CLOSE:g}\n"
+        "differences largest error against central differences\n"
+        "complex     largest error against the complex step\n"
+        "rel.        the same over the parameter's largest gradient\n"
+        f"A row passes with differences ≤ {rows[0].limit:.2g} and complex, relative, ≤ {COMPLEX_LIMIT:g}.",
         highlight=False,
     )
 
@@ -115,10 +116,10 @@ def table_of(rows: list[Row], title: str, coloured: bool) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("gradient of")
-    for heading in ("entries", "≤ 1e-6", "differences", "relative", "complex step", "relative"):
-        table.add_column(heading, justify="right")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("gradient", no_wrap=True)
+    for heading in ("entries", "≤ 1e-6", "differences", "rel.", "complex", "rel."):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("passes")
     for row in rows:
         style = "" if not coloured else "green" if row.passed else "bold red"
@@ -138,6 +139,6 @@ def cells(row: Row) -> list[str]:
         row.parameter,
         f"{row.entries:,}",
         f"{100 * row.share_within:.4g} %",
-        *(f"{error:.2e}" for error in errors),
+        *(f"{error:.1e}" for error in errors),
         "yes" if row.passed else "no",
     ]

@@ -54,22 +54,21 @@ def figures(run: Run) -> dict[str, Any]:
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from hornbook.cli.words import printable
+    from hornbook.cli.words import console_for_tables, printable
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("run", "text"):
         table.add_column(heading, overflow="fold")
-    for heading in ("updates", "best loss", "last loss", "characters/s"):
-        table.add_column(heading, justify="right")
+    for heading in ("updates", "best", "last", "characters/s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("when", "state"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(printable(word)) for word in words(row)))
-    Console().print(table)
+    console_for_tables().print(table)
 
 
 def words(row: dict[str, Any]) -> list[str]:
@@ -90,6 +89,6 @@ def number(value: Any, form: str) -> str:
 def when(started: object) -> str:
     """A start in local time, to the minute."""
     try:
-        return datetime.fromisoformat(str(started)).astimezone().strftime("%Y-%m-%d %H:%M")
+        return datetime.fromisoformat(str(started)).astimezone().strftime("%d %b %H:%M")
     except ValueError:
         return "-"

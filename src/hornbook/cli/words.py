@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CONTROL_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 UNSEEN = {
@@ -11,6 +16,13 @@ UNSEEN = {
     **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000)], 0xFFFD),
     **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),  # reversed writing
 }
+
+
+def console_for_tables() -> Console:
+    """As wide as the terminal; wide enough for any table where the output goes to a file or a pipe."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 def printable(text: str) -> str:

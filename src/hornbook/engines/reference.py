@@ -53,7 +53,12 @@ def walk(
         state, cache = cell.step(u_t, product(state[0]), state)
         hidden.append(state[0])
         caches.append(cache)
-    return np.array(hidden), state, caches
+    return joined(hidden), state, caches
+
+
+def joined(rows: list[Array]) -> Array:  # (T, B, width)
+    """One array of T arrays (B, width)."""
+    return np.concatenate(rows).reshape(len(rows), *rows[0].shape)
 
 
 def walk_back(
@@ -64,10 +69,11 @@ def walk_back(
     du, dv = [], []
     for dh, cache in zip(reversed(dhidden), reversed(caches), strict=True):
         du_t, dv_t, direct = cell.step_back((dstate[0] + dh, *dstate[1:]), cache)
-        dstate = (dv_t.dot(W.T) + direct[0], *direct[1:])  # v = h W
+        through = dv_t.dot(W.T)  # v = h W
+        dstate = (through if direct[0] is None else through + direct[0], *direct[1:])
         du.append(du_t)
         dv.append(dv_t)
-    return np.array(du[::-1]), np.array(dv[::-1]), dstate
+    return joined(du[::-1]), joined(dv[::-1]), dstate
 
 
 def log_sum_exp(o: Array) -> Array:

@@ -1,0 +1,107 @@
+"""Contenders: each in a process of its own, on the cores it is given, waiting for its turn.
+
+Only one works at a time. A turn is long enough to be measured well and short enough that a drift of the
+machine's speed meets all of them alike.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from benchmarks.sizes import Sizes, symbols
+
+TURN_SECONDS = 0.4
+TEXT_FREE = ("make_writer",)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`module.function` of benchmarks.peers with keywords, on the cores named."""
+
+    name: str
+    module: str
+    function: str = "make"
+    options: dict[str, Any] = field(default_factory=dict)
+    cores: tuple[int, ...] = (0,)
+
+
+def work(contender: Contender, sizes: Sizes, pipe: Connection) -> None:
+    """A contender's process: answer each number of units with the seconds they took."""
+    os.sched_setaffinity(0, contender.cores)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(len(contender.cores))
+    module = importlib.import_module(f"benchmarks.peers.{contender.module}")
+    make: Callable[..., Callable[[int], float]] = getattr(module, contender.function)
+    text = () if contender.function in TEXT_FREE else (symbols(sizes.vocabulary),)
+    run = make(*text, sizes, **contender.options)
+    run(1)
+    run(3)
+    pipe.send(0.0)
+    while (units := pipe.recv()) is not None:
+        begun = time.perf_counter()
+        run(units)
+        pipe.send(time.perf_counter() - begun)
+
+
+class Race:
+    """Contenders for the same work, measured in turns."""
+
+    def __init__(self, contenders: Iterable[Contender], sizes: Sizes) -> None:
+        self.contenders = list(contenders)
+        self.pipes: dict[str, Connection] = {}
+        self.processes = []
+        context = multiprocessing.get_context("spawn")
+        for contender in self.contenders:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=work, args=(contender, sizes, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            ours.recv()
+            self.pipes[contender.name] = ours
+            self.processes.append(process)
+
+    def turn(self, name: str, units: int) -> float:
+        """Seconds that a contender needs for so many units."""
+        self.pipes[name].send(units)
+        return float(self.pipes[name].recv())
+
+    def run(self, rounds: int) -> dict[str, list[float]]:
+        """Seconds a unit of each contender, one number a round, all of them in each round."""
+        units = {}
+        for contender in self.contenders:
+            first = max(self.turn(contender.name, 20), 1e-6)
+            units[contender.name] = max(10, int(20 * TURN_SECONDS / first))
+        times: dict[str, list[float]] = {name: [] for name in units}
+        for _ in range(rounds):
+            for name, count in units.items():
+                times[name].append(self.turn(name, count) / count)
+        return times
+
+    def close(self) -> None:
+        """End all processes."""
+        for pipe in self.pipes.values():
+            pipe.send(None)
+        for process in self.processes:
+            process.join()
+
+
+def race(contenders: Iterable[Contender], sizes: Sizes, rounds: int) -> dict[str, list[float]]:
+    """Measure contenders against each other; seconds a unit, one number a round."""
+    running = Race(contenders, sizes)
+    try:
+        return running.run(rounds)
+    finally:
+        running.close()
+
+
+def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
+    """How many times longer `other` takes than `one`: the median of the rounds' ratios."""
+    return statistics.median(b / a for a, b in zip(times[one], times[other], strict=True))
