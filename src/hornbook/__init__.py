@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         TrainingFailed,
     )
     from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
-    from hornbook.facade import events, load, train
+    from hornbook.facade import load, train, train_events
     from hornbook.gradients import GradientCheck, check_gradients
     from hornbook.model import Model
     from hornbook.runs import Run
@@ -46,7 +46,7 @@ _HOMES = {
         "SettingError", "StorageError", "TextError", "TrainingFailed",
     ),
     "events": ("Checkpoint", "Event", "Finished", "Logged", "Progress", "Sampled"),
-    "facade": ("events", "load", "train"),
+    "facade": ("load", "train", "train_events"),
     "gradients": ("GradientCheck", "check_gradients"),
     "model": ("Model",),
     "runs": ("Run",),
@@ -79,11 +79,11 @@ __all__ = [
     "TrainingSettings",
     "Vocabulary",
     "check_gradients",
-    "events",
     "load",
     "read_text",
     "settings",
     "train",
+    "train_events",
 ]
 
 

@@ -48,11 +48,11 @@ class Clip:
     limit: float = math.inf
 
     @classmethod
-    def parse(cls, text: str) -> Clip:
+    def parse(cls, text: object) -> Clip:
         """Read `5`, `norm:1` or `none`; raises SettingError for anything else."""
         if text == "none":
             return cls("none")
-        kind, _, number = text.rpartition(":")
+        kind, _, number = text.rpartition(":") if isinstance(text, str) else ("", "", "")
         try:
             limit = float(number)
         except ValueError:

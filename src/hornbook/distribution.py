@@ -42,7 +42,8 @@ def probabilities(logits: Array, choice: Choice) -> Probabilities:  # (…, K) -
     if choice.temperature == 0:
         return np.asarray(np.eye(o.shape[-1])[o.argmax(axis=-1)])
     o = o - o.max(axis=-1, keepdims=True)
-    p = np.exp(o / choice.temperature)
+    with np.errstate(over="ignore"):  # a temperature near zero: all but the likeliest end at -inf
+        p = np.exp(o / choice.temperature)
     if choice.top_k or choice.top_p < 1:
         p = keep_likeliest(p, choice)
     return np.asarray(p / p.sum(axis=-1, keepdims=True))

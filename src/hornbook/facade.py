@@ -10,6 +10,7 @@ from typing import Any
 from hornbook.cli.display import Display, choose_display
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.errors import TrainingFailed
 from hornbook.events import Event
 from hornbook.model import Model
 from hornbook.recorder import Recorder, choose_folder
@@ -19,7 +20,7 @@ from hornbook.text import Text, oddities
 from hornbook.training import never, training_events
 
 
-def events(text: Text, preset: str = "classic", **changes: Any) -> Iterator[Event]:
+def train_events(text: Text, preset: str = "classic", **changes: Any) -> Iterator[Event]:
     """Train on a text and hand out the events, keeping nothing on disk.
 
     The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
@@ -41,7 +42,7 @@ def train(
     """Train on a text, show progress, and keep everything in a run folder, which is returned.
 
     The folder is `out`, `runs/<name>`, or a fresh one in `runs`. Ctrl-C ends the training after the
-    update in hand; what was learnt is kept. Other keywords as for `events`. Raises as `events` does,
+    update in hand; what was learnt is kept. Other keywords as for `train_events`. Raises what that raises,
     RunFolderError where the folder is not empty and StorageError where it cannot be written.
     """
     for sentence in oddities(text):
@@ -61,12 +62,16 @@ def train_into(
     display: Display,
     stop: Callable[[], bool] = never,
 ) -> Run:
-    """Train into a folder and show each event; then draw the figures."""
+    """Train into a folder and show each event; then draw the figures. A TrainingFailed says where what
+    was learnt before is kept."""
     happening = training_events(text, model, training, stop)
     recorder = Recorder(folder, text, model, training)
-    with display:
-        for event in recorder.record(happening):
-            display.show(event)
+    try:
+        with display:
+            for event in recorder.record(happening):
+                display.show(event)
+    except TrainingFailed as error:
+        raise type(error)(f"{error}\nwhat was learnt before is kept in {folder}") from error
     run = Run(folder)
     loss_figure(run)
     return run

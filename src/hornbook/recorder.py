@@ -6,6 +6,8 @@ written beside and renamed.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import math
 import os
@@ -13,7 +15,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +26,7 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import TrainingState
-from hornbook.errors import RunFolderError, SettingError
+from hornbook.errors import RunFolderError, SettingError, StorageError
 from hornbook.events import Checkpoint, Event, Finished, Logged, Sampled
 from hornbook.parameters import count, views
 from hornbook.runs import (
@@ -54,14 +56,20 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
     … that is free. Raises RunFolderError for a folder that is not empty, SettingError for both."""
     if out is not None and name is not None:
         raise SettingError("--out and --name both say where the run goes; give one of them")
-    if name is not None and (not name or Path(name).name != name):
+    if name is not None and (name in ("", "..") or Path(name).name != name):
         raise SettingError(f"name is {name!r}; expected the name of one folder, without a slash")
     if out is None and name is None:
         return free_folder(text_name)
     folder = Path(out) if out is not None else RUNS / str(name)
-    if folder.is_dir() and any(folder.iterdir()):
+    try:
+        taken = folder.is_dir() and any(folder.iterdir())
+        is_file = folder.exists() and not folder.is_dir()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunFolderError(f"{folder} cannot be a run folder: {reason}; choose another --out") from error
+    if taken:
         raise RunFolderError(f"{folder} is not empty; choose another --out, or leave it out for a fresh name")
-    if folder.exists() and not folder.is_dir():
+    if is_file:
         raise RunFolderError(f"{folder} is a file; choose another --out")
     return folder
 
@@ -108,6 +116,18 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def appear(beside: Path, whole: Path) -> None:
+    """Put a folder in its place: by a rename, or, where an empty folder is there already, file by file,
+    the settings last, without which it is no run."""
+    if not whole.is_dir():
+        beside.rename(whole)
+        return
+    if any(whole.iterdir()):
+        raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(whole))
+    for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):
+        path.rename(whole / path.name)
+
+
 class Recorder:
     """Keeps one run folder from its first event to its last."""
 
@@ -117,16 +137,18 @@ class Recorder:
 
     def create(self) -> None:
         """Make the folder, whole."""
-        beside = self.folder.with_name(f".{self.folder.name}.new-{os.getpid()}")
+        whole = self.folder.absolute()
+        beside = whole.with_name(f".{whole.name}.new-{os.getpid()}")
         with storing(self.folder):
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            whole.parent.mkdir(parents=True, exist_ok=True)
             beside.mkdir()
             try:
                 self.write_start(beside)
-                beside.rename(self.folder)
-            except BaseException:
+                appear(beside, whole)
+            except StorageError as error:
+                raise StorageError(str(error).replace(str(beside), str(self.folder))) from error
+            finally:
                 shutil.rmtree(beside, ignore_errors=True)
-                raise
 
     def write_start(self, folder: Path) -> None:
         """What is there before the first update."""
@@ -144,13 +166,18 @@ class Recorder:
             (folder / name).touch()
 
     def stored(self, folder: Path, source: Source) -> Source:
-        """A source; what came from standard input is kept in the run."""
+        """A source; what came from standard input is kept in the run, in its own encoding."""
         if source.path != "-":
             return source
-        with (folder / STORED_TEXT).open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-            for at in range(0, len(self.text), STORE_BLOCK):
-                file.write(self.text[at : at + STORE_BLOCK])
-        return replace(source, path=STORED_TEXT)
+        place = self.text.sources.index(source)
+        start = sum(before.characters for before in self.text.sources[:place])
+        path = folder / STORED_TEXT
+        with storing(path), path.open("w", encoding=self.text.encoding, newline="") as file:
+            for at in range(start, start + source.characters, STORE_BLOCK):
+                file.write(self.text[at : min(at + STORE_BLOCK, start + source.characters)])
+        with path.open("rb") as stored:
+            digest = hashlib.file_digest(stored, "sha256").hexdigest()
+        return Source(STORED_TEXT, path.stat().st_size, digest, source.characters)
 
     def record(self, events: Iterator[Event]) -> Iterator[Event]:
         """Keep each event in the folder, then hand it on."""

@@ -33,6 +33,18 @@ CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 BEST, LAST = "best.safetensors", "last.safetensors"
 WHICH = ("best", "last")
+NUMBER = int | float | None
+SUMMARY_KINDS: dict[str, Any] = {
+    "updates": int,
+    "seq_len": int,
+    "best_update": int,
+    "best_smooth_loss": NUMBER,
+    "last_smooth_loss": NUMBER,
+    "seconds": NUMBER,
+    "updates_per_second": NUMBER,
+    "characters_per_second": NUMBER,
+    "finished": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -107,6 +119,11 @@ class Run:
         summary = read_json(path)
         if not isinstance(summary, dict):
             raise RunFolderError(f"{path} is damaged or not hornbook's: it is no record")
+        for key, kinds in SUMMARY_KINDS.items():
+            if not isinstance(summary.get(key), kinds):
+                raise RunFolderError(
+                    f"{path} is damaged or not hornbook's: {key} is missing or no such value"
+                )
         return summary
 
     @property

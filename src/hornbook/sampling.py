@@ -81,7 +81,7 @@ def until(pieces: Iterator[str], stop: str) -> Iterator[str]:
         if place >= 0:
             yield held[:place]
             return
-        keep = len(stop) - 1
-        yield held[: len(held) - keep]
-        held = held[len(held) - keep :]
+        told = max(0, len(held) - len(stop) + 1)
+        yield held[:told]
+        held = held[told:]
     yield held

@@ -43,7 +43,7 @@ def write_whole(path: Path, content: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
-        except OSError:
+        except BaseException:
             beside.unlink(missing_ok=True)
             raise
 
@@ -76,7 +76,9 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
+    except KeyError as error:
+        raise RunFolderError(f"{path} is damaged or not hornbook's: it has no {error}") from error
+    except (ValueError, TypeError, RecursionError, safetensors.SafetensorError) as error:
         raise RunFolderError(f"{path} is damaged or not hornbook's: {error}") from error
 
 

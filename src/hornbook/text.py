@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.errors import TextError
+from hornbook.errors import StorageError, TextError
 
 BUILT_IN = "python-reference"
 CODE_POINTS = 0x110000
@@ -40,6 +41,8 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if not self.symbols or len(set(self.symbols)) != len(self.symbols):
             raise TextError("a vocabulary needs at least one symbol, and each of them only once")
+        if any("\ud800" <= symbol <= "\udfff" for symbol in self.symbols):
+            raise TextError("the text holds half a character (a lone surrogate); write it as valid Unicode")
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -64,11 +67,12 @@ class Vocabulary:
 @dataclass(frozen=True)
 class Source:
     """Where a part of a text came from: `path` (absolute, or a name for what is no file), its size in
-    bytes and the SHA-256 of these bytes."""
+    bytes, the SHA-256 of these bytes, and the characters that it gave to the text."""
 
     path: str
     bytes: int
     sha256: str
+    characters: int
 
 
 @dataclass(frozen=True)
@@ -131,14 +135,14 @@ def read_text(
     names = [str(p) for p in paths] or [BUILT_IN]
     with opened(names) as files:
         seen = np.zeros(CODE_POINTS, dtype=bool)
-        total, sources = 0, []
+        sources = []
         for label, file in files:
-            digest, size = hashlib.sha256(), 0
+            digest, characters = hashlib.sha256(), 0
             for codes in code_points(file, label, encoding, newlines, digest):
                 seen[codes] = True
-                total += len(codes)
-            size = file.tell()
-            sources.append(Source(label, size, digest.hexdigest()))
+                characters += len(codes)
+            sources.append(Source(label, file.tell(), digest.hexdigest(), characters))
+        total = sum(source.characters for source in sources)
         symbols = np.flatnonzero(seen)
         if not total:
             raise TextError(f"{', '.join(names)}: the text is empty; a text needs at least two characters")
@@ -161,7 +165,7 @@ def check_reading(encoding: str, newlines: str) -> None:
 
 def text_name(names: Sequence[str]) -> str:
     """What a text is called: its first file's stem, and how many files follow."""
-    first = "stdin" if names[0] == "-" else Path(names[0]).stem or "text"
+    first = "stdin" if names[0] == "-" else writable(Path(names[0]).stem) or "text"
     return first if len(names) == 1 else f"{first}+{len(names) - 1}"
 
 
@@ -181,26 +185,37 @@ def opened(names: Sequence[str]) -> Iterator[list[tuple[str, IO[bytes]]]]:
 def open_one(name: str) -> tuple[str, IO[bytes]]:
     """A named file, standard input (`-`, spooled to a temporary file) or the built-in text."""
     if name == "-":
-        spool = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
-        for block in iter(lambda: sys.stdin.buffer.read(BLOCK_BYTES), b""):
-            spool.write(block)
-        spool.seek(0)
-        return "-", spool
+        return "-", spooled(sys.stdin.buffer)
     if "\0" in name:
         raise TextError(f"{name!r} is not a file name; name a text file that can be read")
     path = Path(name)
     if name == BUILT_IN and not path.exists():
-        built_in = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
-        built_in.write(built_in_text().encode())
-        built_in.seek(0)
-        return BUILT_IN, built_in
+        return BUILT_IN, spooled(io.BytesIO(built_in_text().encode()))
     try:
         if path.is_dir():
             raise TextError(f"{name} is a folder; name the text files in it instead")
-        return str(path.resolve()), path.open("rb")
+        file = path.open("rb")
+        if not file.seekable():  # a named pipe
+            with file:
+                return "-", spooled(file)
+        return writable(str(path.resolve())), file
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise TextError(f"{name}: {reason}; name a text file that can be read") from error
+
+
+def spooled(source: IO[bytes]) -> IO[bytes]:
+    """All of a source, in a temporary file that can be read twice."""
+    spool = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
+    for block in iter(lambda: source.read(BLOCK_BYTES), b""):
+        spool.write(block)
+    spool.seek(0)
+    return spool
+
+
+def writable(name: str) -> str:
+    """A file's name as it can stand in a UTF-8 file; bytes that are not UTF-8 are shown by number."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def built_in_text() -> str:
@@ -262,9 +277,15 @@ def encode_files(
     kind = smallest_type(len(symbols))
     number = np.zeros(CODE_POINTS, dtype=kind)
     number[symbols] = np.arange(len(symbols))
-    with tempfile.TemporaryFile(prefix="hornbook-") as store:
-        for label, file in files:
-            for codes in code_points(file, label, encoding, newlines):
-                store.write(number[codes].tobytes())
-        store.flush()
-        return np.memmap(store, dtype=kind, mode="r", shape=(total,))
+    try:
+        with tempfile.TemporaryFile(prefix="hornbook-") as store:
+            for label, file in files:
+                for codes in code_points(file, label, encoding, newlines):
+                    store.write(number[codes].tobytes())
+            store.flush()
+            return np.memmap(store, dtype=kind, mode="r", shape=(total,))
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise StorageError(
+            f"the encoded text does not fit into {folder}: {error.strerror}; free it"
+        ) from error

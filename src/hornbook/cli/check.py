@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hornbook.cli.options import Encoding, Newlines, Texts
+from hornbook.cli.options import Encoding, Newlines, Texts, reading
 from hornbook.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check(
     from hornbook.gradients import check_gradients
     from hornbook.text import read_text
 
-    text = read_text(*texts or [], encoding=encoding or "utf-8", newlines=newlines or "lf")
+    text = read_text(*texts or [], **reading(encoding, newlines))
     flags: dict[str, Any] = {
         "engine": engine,
         "hidden": hidden,

@@ -18,3 +18,9 @@ Newlines = Annotated[
     str | None, typer.Option(help="lf turns CRLF into LF (the default); keep leaves line ends alone.")
 ]
 Encoding = Annotated[str | None, typer.Option(help="The text's encoding (utf-8).")]
+
+
+def reading(encoding: str | None, newlines: str | None) -> dict[str, str]:
+    """The keywords of `read_text` that were typed."""
+    typed = {"encoding": encoding, "newlines": newlines}
+    return {key: value for key, value in typed.items() if value is not None}

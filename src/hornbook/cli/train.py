@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hornbook.cli.options import Encoding, Newlines, Texts
+from hornbook.cli.options import Encoding, Newlines, Texts, reading
 from hornbook.errors import RunFolderError, SettingError
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def train(
     }  # fmt: skip
     old = repeated(config)
     flags = {**old_settings(old), **{k: v for k, v in flags.items() if v is not None}}
+    text = open_text(texts, reading(encoding, newlines), old, config)
+    model, training = resolve(text, flags, updates, epochs)
+    folder = choose_folder(text.name, out, name)
+    display = choose_display(training.seq_len, quiet, as_json)
     with Interrupts() as interrupts:
-        text = open_text(texts, encoding, newlines, old, config)
-        model, training = resolve(text, flags, updates, epochs)
-        folder = choose_folder(text.name, out, name)
-        display = choose_display(training.seq_len, quiet, as_json)
         run = train_into(folder, text, model, training, display, interrupts.stop)
     conclude(run, silent=quiet or as_json)
 
@@ -90,30 +90,33 @@ def old_settings(old: Config | None) -> dict[str, Any]:
     return table
 
 
-def open_text(
-    texts: list[str] | None,
-    encoding: str | None,
-    newlines: str | None,
-    old: Config | None,
-    config: Path | None,
-) -> Text:
+def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, config: Path | None) -> Text:
     """The text named on the command line, or that of the run that is to be repeated; what is strange
-    about it is told. Raises RunFolderError where that text has changed since."""
+    about it is told."""
     from hornbook.text import oddities, read_text
 
     if old is None or config is None or texts:
-        text = read_text(*texts or [], encoding=encoding or "utf-8", newlines=newlines or "lf")
+        text = read_text(*texts or [], **how)
     else:
-        paths = [stored_path(source.path, config) for source in old.sources]
-        reading = {"encoding": encoding or old.text["encoding"], "newlines": newlines or old.text["newlines"]}
-        text = read_text(*paths, name=old.text["name"], **reading)
-        for then, now in zip(old.sources, text.sources, strict=True):
-            if then.sha256 != now.sha256:
-                raise RunFolderError(
-                    f"{now.path} has changed since that run; name it to train on it as it is"
-                )
+        text = same_text(old, config, how)
     for sentence in oddities(text):
         print(f"warning: {sentence}", file=sys.stderr)
+    return text
+
+
+def same_text(old: Config, config: Path, how: dict[str, str]) -> Text:
+    """The text of the run that is to be repeated. Raises RunFolderError where it came from no file, or
+    has changed since."""
+    from hornbook.text import read_text
+
+    if not old.sources:
+        raise RunFolderError(f"{config} names no text file, since its text came from a program; name one")
+    paths = [stored_path(source.path, config) for source in old.sources]
+    how = {"encoding": old.text["encoding"], "newlines": old.text["newlines"], **how}
+    text = read_text(*paths, name=old.text["name"], **how)
+    for then, now in zip(old.sources, text.sources, strict=True):
+        if then.sha256 != now.sha256:
+            raise RunFolderError(f"{now.path} has changed since that run; name it to train on it as it is")
     return text
 
 

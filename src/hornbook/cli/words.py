@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDE = 500  # columns
 CONTROL_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 UNSEEN = {
     **CONTROL_PICTURES,
@@ -22,7 +23,7 @@ def console_for_tables() -> Console:
     """As wide as the terminal; wide enough for any table where the output goes to a file or a pipe."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=120)
+    return Console() if sys.stdout.isatty() else Console(width=WIDE)
 
 
 def printable(text: str) -> str:

@@ -94,7 +94,7 @@ def softmax_back(o: Array, y: Integers) -> tuple[Array, Array]:
     """The loss (n,) of each prediction from o (n, K), and its gradient with regard to o, softmax(o) -
     onehot(y)."""
     places = np.arange(len(y)), y
-    top = o.max(axis=1)
+    top = o.real.max(axis=1)
     p = np.exp(o - top[:, None])
     total = p.sum(axis=1)
     losses = np.log(total) + top - o[places]
@@ -199,7 +199,7 @@ class ReferenceEngine:
             np.matmul(before.T, dv.reshape(T * B, -1), out=self.dnamed[name("W", layer)])  # v = h W
             self.dnamed[name("b", layer)][...] = rows.sum(axis=0)  # u = x U + b
             dhidden = self.inputs_back(inputs[layer], rows, layer)
-        return float(losses.sum()) / B, np.array(final), np.array(dfirst[::-1])
+        return losses.sum().item() / B, np.array(final), np.array(dfirst[::-1])
 
     def inputs(self, below: Array, layer: int) -> Array:  # (T, B, G·H)
         """u = x U + b; in the first layer x is one-hot, so its product is a row of U."""

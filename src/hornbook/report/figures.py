@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hornbook.runs import Run
-from hornbook.storage import storing
+from hornbook.storage import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,10 +46,9 @@ def loss_figure(run: Run) -> list[Path]:
         mark_best(right, summary)
         paths = [run.folder / "loss.svg", run.folder / "loss.png"]
         for path in paths:
-            beside = path.with_name(f".{path.stem}.new{path.suffix}")
-            with storing(path):
-                figure.savefig(beside, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-                beside.replace(path)
+            picture, kind = BytesIO(), path.suffix[1:]
+            figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+            write_whole(path, picture.getvalue())
     return paths
 
 

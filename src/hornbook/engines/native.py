@@ -1,0 +1,212 @@
+"""The native engine: hornbook's C++ core, in float32 and float64. The loop over updates runs inside it.
+
+The same source is compiled once for each level of processor, and the best one that this processor has
+is taken; the environment variable HORNBOOK_ISA names another. What the core computes stands in the
+reference engine; this file only hands arrays in and out.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hornbook.cells.cell import Array
+from hornbook.config import Clip, ModelSettings, TrainingSettings
+from hornbook.distribution import Choice
+from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Start, TrainingState
+from hornbook.errors import SettingError, known
+from hornbook.optimizers import OPTIMIZERS
+from hornbook.parameters import views
+from hornbook.philox import Source
+from hornbook.text import Ids
+
+ISA_VARIABLE = "HORNBOOK_ISA"
+BASES = ("baseline", "neon")  # of x86 and of Arm; the core of a base also tells the processor's levels
+SUFFIXES = {"float32": "32", "float64": "64"}
+
+
+@cache
+def levels() -> tuple[str, ...]:
+    """The levels that this processor and this installation have, the plainest first; none where the
+    core was not built."""
+    for base in BASES:
+        try:
+            found = import_module(f"hornbook._core_{base}").levels()
+        except ImportError:
+            continue
+        return tuple(level for level in found if importable(level))
+    return ()
+
+
+def importable(level: str) -> bool:
+    """Whether the core of a level is installed."""
+    try:
+        load(level)
+    except ImportError:
+        return False
+    return True
+
+
+def load(level: str) -> ModuleType:
+    """The core of a level."""
+    return import_module(f"hornbook._core_{level}")
+
+
+def chosen_level() -> str:
+    """The level that HORNBOOK_ISA names, or the best one; empty where there is no core. Raises
+    SettingError for a level that this machine does not have."""
+    here = levels()
+    wanted = os.environ.get(ISA_VARIABLE)
+    if wanted and wanted not in here:
+        raise SettingError(known(f"level in {ISA_VARIABLE}", wanted, here))
+    return wanted or (here[-1] if here else "")
+
+
+def core() -> Any:
+    """The core to use. Raises SettingError where there is none."""
+    level = chosen_level()
+    if not level:
+        raise SettingError(
+            "the native engine is not in this installation, because no C++ compiler was found when it was "
+            "made; install one (Debian: apt install g++) and hornbook again, or use --engine reference"
+        )
+    return load(level)
+
+
+class NativeEngine:
+    """The engine that trains by default. Raises SettingError where there is no core, or for a dtype
+    that it does not have."""
+
+    def __init__(
+        self,
+        model: ModelSettings,
+        training: TrainingSettings,
+        state: TrainingState,
+        ids: Ids | None = None,
+    ) -> None:
+        if training.dtype not in SUFFIXES:
+            raise SettingError(known("dtype of the native engine", training.dtype, SUFFIXES))
+        self.model, self.training = model, training
+        self.ids = None if ids is None else np.ascontiguousarray(ids)
+        self.module, self.suffix = core(), SUFFIXES[training.dtype]
+        how = Clip.parse(training.clip)
+        self.core = getattr(self.module, f"Core{self.suffix}")(
+            model.vocabulary,
+            model.hidden,
+            training.seq_len,
+            training.optimizer,
+            how.kind,
+            how.limit,
+            1 / training.seq_len if training.objective == "mean" else 1.0,
+        )
+        self.sampler: Any = None
+        self.set_state(state)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of all arrays that go in and out."""
+        return np.dtype(self.training.dtype)
+
+    def set_state(self, state: TrainingState) -> None:
+        """Take over a copy of all that is to be remembered."""
+        self.parameters: Array | None = contiguous(state.parameters, self.dtype)
+        self.sampler = None
+        slots = OPTIMIZERS[self.training.optimizer].slots
+        self.core.set_state(
+            state.update,
+            self.parameters,
+            contiguous(state.memory, self.dtype).reshape(slots, -1),
+            contiguous(state.hidden, self.dtype).ravel(),
+            state.smooth_loss,
+            state.best_smooth_loss,
+            state.best_update,
+            contiguous(state.best_parameters, self.dtype),
+        )
+
+    def get_state(self) -> TrainingState:
+        """A copy of all that the engine remembers."""
+        state = self.core.get_state()
+        return TrainingState(
+            state["update"],
+            state["parameters"],
+            state["memory"],
+            state["hidden"].reshape(1, 1, 1, -1),
+            state["smooth"],
+            state["best_smooth"],
+            state["best_update"],
+            state["best_parameters"],
+        )
+
+    def current(self) -> Array:  # (P,)
+        """The parameters as they are now."""
+        if self.parameters is None:
+            self.parameters = self.core.get_state()["parameters"]
+        return self.parameters
+
+    def loss_and_gradients(
+        self, x: Integers, y: Integers, state: Array, dstate: Array | None = None
+    ) -> Gradients:
+        """Read x (T, 1), predict y (T, 1); see `Engine`."""
+        end = np.zeros(self.model.hidden) if dstate is None else dstate
+        loss, flat, _, final, first = self.core.loss_and_gradients(
+            self.current(),
+            contiguous(x.ravel(), np.int64),
+            contiguous(y.ravel(), np.int64),
+            contiguous(state.ravel(), self.dtype),
+            contiguous(end.ravel(), self.dtype),
+        )
+        return Gradients(
+            loss, views(self.model, flat), final.reshape(state.shape), first.reshape(state.shape)
+        )
+
+    def advance(self, rates: Floats) -> Advance:
+        """Make one update for each learning rate; see `Engine`."""
+        assert self.ids is not None, "an engine without a text cannot advance"
+        self.parameters = self.sampler = None
+        return Advance(*self.core.advance(self.ids, contiguous(rates, np.float64)))
+
+    def step(self, ids: Integers | None, state: Array) -> tuple[Array, Array]:
+        """Read one character in each stream, or none; see `Engine`."""
+        if ids is None:
+            named = views(self.model, self.current())
+            return state[-1, 0] @ named["V"] + named["c"], state
+        h = contiguous(state[0, 0], self.dtype)
+        logits, after = self.core.step(self.current(), contiguous(ids, np.int64), h)
+        return logits, after[None, None]
+
+    def sample(self, start: Start, length: int, choice: Choice, source: Source) -> tuple[Integers, Start]:
+        """Draw characters in each stream; see `Engine`."""
+        if self.sampler is None:
+            make = getattr(self.module, f"Sampler{self.suffix}")
+            self.sampler = make(self.model.vocabulary, self.model.hidden, self.current())
+        h = np.array(start.state[0, 0], dtype=self.dtype, order="C")  # changed in place
+        last = np.array(start.last, dtype=np.int64)
+        drawn = self.sampler.sample(
+            h,
+            last,
+            length,
+            choice.temperature,
+            choice.top_k,
+            choice.top_p,
+            seed=source.seed,
+            position=start.position,
+            purpose=source.purpose,
+            update=source.update,
+        )
+        return drawn, Start(h[None, None], last, start.position + length)
+
+    def with_parameters(self, parameters: Array) -> NativeEngine:
+        """The same network with other parameters; see `Engine`."""
+        state = TrainingState.of_parameters(parameters, self.model, self.training)
+        return NativeEngine(self.model, self.training, state)
+
+
+def contiguous(array: npt.ArrayLike, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array as the core takes it."""
+    return np.ascontiguousarray(array, dtype=dtype)
