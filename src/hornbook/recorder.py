@@ -43,9 +43,9 @@ from hornbook.runs import (
 )
 from hornbook.storage import storing, write_json, write_tensors, write_toml
 from hornbook.streams import Streams
-from hornbook.text import Source, Text
+from hornbook.text import BYTE_ORDER_MARK, Source, Text
 
-STORED_TEXT = "text.txt"  # of a run whose text came from standard input
+STORED_TEXT = "text"  # of a run whose text came from standard input
 RUNS = Path("runs")
 STORE_BLOCK = 1 << 20
 EARLY = 100
@@ -158,26 +158,35 @@ class Recorder:
             "newlines": self.text.newlines,
             "characters": len(self.text),
         }
-        sources = tuple(self.stored(folder, source) for source in self.text.sources)
+        sources = tuple(self.stored(folder, *placed) for placed in enumerate(self.text.sources))
         config = Config(text, sources, self.model, self.training, made_by())
         write_toml(folder / CONFIG, config.table())
         write_json(folder / VOCABULARY, list(self.text.vocabulary.symbols))
         for name in (METRICS, SAMPLES):
             (folder / name).touch()
 
-    def stored(self, folder: Path, source: Source) -> Source:
+    def stored(self, folder: Path, place: int, source: Source) -> Source:
         """A source; what came from standard input is kept in the run, in its own encoding."""
         if source.path != "-":
             return source
-        place = self.text.sources.index(source)
         start = sum(before.characters for before in self.text.sources[:place])
-        path = folder / STORED_TEXT
+        path = folder / (f"{STORED_TEXT}-{place + 1}.txt" if place else f"{STORED_TEXT}.txt")
         with storing(path), path.open("w", encoding=self.text.encoding, newline="") as file:
             for at in range(start, start + source.characters, STORE_BLOCK):
-                file.write(self.text[at : min(at + STORE_BLOCK, start + source.characters)])
+                part = self.text[at : min(at + STORE_BLOCK, start + source.characters)]
+                file.write(self.as_read(part, first=at == start))
         with path.open("rb") as stored:
             digest = hashlib.file_digest(stored, "sha256").hexdigest()
-        return Source(STORED_TEXT, path.stat().st_size, digest, source.characters)
+        return Source(path.name, path.stat().st_size, digest, source.characters)
+
+    def as_read(self, part: str, first: bool) -> str:
+        """A part of the text such that reading it gives the same characters again: what reading would
+        take away stands twice."""
+        if first and part.startswith(BYTE_ORDER_MARK):
+            part = BYTE_ORDER_MARK + part
+        if self.text.newlines == "lf" and "\r" in self.text.vocabulary.numbers:
+            part = part.replace("\n", "\r\n")
+        return part
 
     def record(self, events: Iterator[Event]) -> Iterator[Event]:
         """Keep each event in the folder, then hand it on."""
