@@ -19,18 +19,20 @@ from typing import Any
 from benchmarks.sizes import Sizes, symbols
 
 TURN_SECONDS = 0.4
-TEXT_FREE = ("make_writer",)
+TEXT_FREE = ("make_writer", "make_gauge")
 
 
 @dataclass(frozen=True)
 class Contender:
-    """`module.function` of benchmarks.peers with keywords, on the cores named."""
+    """`module.function` of benchmarks.peers with keywords, on the cores named. A gauge answers with what
+    it read instead of the seconds that it needed."""
 
     name: str
     module: str
     function: str = "make"
     options: dict[str, Any] = field(default_factory=dict)
     cores: tuple[int, ...] = (0,)
+    gauge: bool = False
 
 
 def work(contender: Contender, sizes: Sizes, pipe: Connection) -> None:
@@ -47,8 +49,8 @@ def work(contender: Contender, sizes: Sizes, pipe: Connection) -> None:
     pipe.send(0.0)
     while (units := pipe.recv()) is not None:
         begun = time.perf_counter()
-        run(units)
-        pipe.send(time.perf_counter() - begun)
+        read = run(units)
+        pipe.send(read if contender.gauge else time.perf_counter() - begun)
 
 
 class Race:
@@ -69,21 +71,24 @@ class Race:
             self.processes.append(process)
 
     def turn(self, name: str, units: int) -> float:
-        """Seconds that a contender needs for so many units."""
+        """Seconds that a contender needs for so many units, or what a gauge reads."""
         self.pipes[name].send(units)
         return float(self.pipes[name].recv())
 
     def run(self, rounds: int) -> dict[str, list[float]]:
         """Seconds a unit of each contender, one number a round, all of them in each round."""
-        units = {}
-        for contender in self.contenders:
-            first = max(self.turn(contender.name, 20), 1e-6)
-            units[contender.name] = max(10, int(20 * TURN_SECONDS / first))
+        units = {c.name: 1 if c.gauge else self.fitting(c.name) for c in self.contenders}
         times: dict[str, list[float]] = {name: [] for name in units}
         for _ in range(rounds):
             for name, count in units.items():
                 times[name].append(self.turn(name, count) / count)
         return times
+
+    def fitting(self, name: str) -> int:
+        """The units that a contender does in one turn."""
+        self.turn(name, 50)
+        first = max(self.turn(name, 50), 1e-6)
+        return max(10, int(50 * TURN_SECONDS / first))
 
     def close(self) -> None:
         """End all processes."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hornbook.cli.display import Display, choose_display
+from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.errors import TrainingFailed
@@ -69,12 +69,20 @@ def train_into(
     try:
         with display:
             for event in recorder.record(happening):
-                display.show(event)
+                show(display, event)
     except TrainingFailed as error:
         raise type(error)(f"{error}\nwhat was learnt before is kept in {folder}") from error
     run = Run(folder)
     loss_figure(run)
     return run
+
+
+def show(display: Display, event: Event) -> None:
+    """Show an event. A reader that has gone, as in `hornbook train | head`, does not end the training."""
+    try:
+        display.show(event)
+    except BrokenPipeError:
+        hush()
 
 
 def load(folder: str | Path, which: str = "best") -> Model:

@@ -85,9 +85,12 @@ def free_folder(text_name: str) -> Path:
 
 
 def early_best(summary: Mapping[str, Any]) -> str:
-    """What to say of a run whose best update is among its first hundred; empty otherwise."""
+    """What to say of a run that ended worse than it began, or whose best update is among its first
+    hundred; empty otherwise."""
     if not 0 < summary["best_update"] <= EARLY:
         return ""
+    if summary["last_smooth_loss"] > summary["first_loss"]:
+        return "the loss ended above where it began: the training diverged; give it a lower --lr"
     return (
         f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
         "for its best model to mean much; give it more --updates"

@@ -29,7 +29,7 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}; free or change the disk"
+            f"{path} cannot be written: {error.strerror or error}; free the disk or choose another --out"
         ) from error
 
 
@@ -71,9 +71,8 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise RunFolderError(
-            f"{path.parent} is not a run: it has no {path.name}; name a folder that hornbook train wrote"
-        ) from error
+        what = f"{path.parent} is not a run: it has no {path.name}" if path.parent.is_dir() else f"no {path}"
+        raise RunFolderError(f"{what}; name what hornbook train wrote") from error
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error.strerror or error}") from error
     except KeyError as error:

@@ -247,8 +247,9 @@ def code_points(
             text = held + decoder.decode(block, final=not block)
         except UnicodeError as error:
             at = offset - pending + getattr(error, "start", 0)
+            what = "standard input" if label == "-" else label
             raise TextError(
-                f"{label} is not {encoding}: the byte at offset {at:,} does not fit; "
+                f"{what} is not {encoding}: the byte at offset {at:,} does not fit; "
                 "name its encoding, for example --encoding latin-1"
             ) from error
         offset += len(block)

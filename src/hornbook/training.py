@@ -171,9 +171,14 @@ class Training:
 
     def not_finite(self, what: str) -> str:
         """What went wrong, and what to try."""
+        settings = self.settings
+        if self.update == 0:
+            advice = f"--init-scale (it is {settings.init_scale:g}) or --seq-len (it is {settings.seq_len})"
+        else:
+            advice = f"--lr (it is {settings.lr:g})"
         return (
             f"the {what} of update {self.update + 1:,} is not finite, so training stopped before it; "
-            f"try a lower --lr (it is {self.settings.lr:g}) or a stronger --clip (it is {self.settings.clip})"
+            f"try a lower {advice}"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -39,12 +40,19 @@ class Display:
         """Show an event."""
 
 
+def hush() -> None:
+    """Send what is printed from now on nowhere: whoever read it has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 class JsonDisplay(Display):
     """One JSON record a line for each event; arrays are left out."""
 
     def show(self, event: Event) -> None:
         """Print an event as JSON."""
-        print(json.dumps(record_of(event), ensure_ascii=False), flush=True)
+        print(json.dumps(record_of(event)), flush=True)
 
 
 def record_of(event: Event) -> dict[str, Any]:

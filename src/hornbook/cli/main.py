@@ -17,6 +17,8 @@ from hornbook.cli.train import train
 from hornbook.errors import HornbookError
 
 INTERRUPTED = 130
+COMMANDS: dict[str, Any] = {command.__name__: command for command in (train, check, sample, runs)}
+USAGE_ERROR: Any = typer.BadParameter.__base__  # of all mistakes in what was typed
 
 
 class Commands(TyperGroup):
@@ -26,12 +28,22 @@ class Commands(TyperGroup):
         """Run the command that was typed."""
         try:
             return super().invoke(ctx)
+        except USAGE_ERROR as error:
+            command = f" {ctx.invoked_subcommand}" if ctx.invoked_subcommand in COMMANDS else ""
+            message = error.format_message().rstrip(".")
+            print(f"error: {message}; see hornbook{command} --help", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
         except HornbookError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as interrupt:
             print("stopped", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from interrupt
+
+
+def paragraphs(doc: str) -> str:
+    """A docstring's paragraphs, each as one line, for the terminal to break."""
+    return "\n\n".join(" ".join(part.split()) for part in doc.split("\n\n"))
 
 
 app = typer.Typer(
@@ -42,8 +54,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Teach a recurrent network to write like a book, one character at a time.",
 )
-for command in (train, check, sample, runs):
-    app.command()(command)
+for command in COMMANDS.values():
+    app.command(help=paragraphs(command.__doc__ or ""))(command)
 
 
 def tell_version(wanted: bool) -> None:

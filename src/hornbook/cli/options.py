@@ -9,7 +9,7 @@ import typer
 Texts = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TEXT]...",
+        metavar="TEXT",
         help="Text files, joined in this order; '-' is standard input. Without one, the built-in text.",
         show_default=False,
     ),

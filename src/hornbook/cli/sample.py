@@ -28,24 +28,25 @@ def sample(
     from hornbook.cli.words import printable
     from hornbook.config import integer
     from hornbook.runs import Run
+    from hornbook.sampling import read_prompt
 
     integer("count", count, 1, 1_000_000)
     model = Run(run).model(which)
+    read = read_prompt(model.vocabulary, prompt, unknown)
     for number in range(count):
         pieces = model.stream(
             length,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
-            prompt=prompt,
-            unknown=unknown,
+            prompt=read,
             stop=stop,
             seed=seed,
             number=number,
         )
         if count > 1:
             print(f"--- {number + 1} of {count} ---")
-        sys.stdout.write(printable(prompt))
+        sys.stdout.write(printable(read))
         for piece in pieces:
             sys.stdout.write(printable(piece))
             sys.stdout.flush()

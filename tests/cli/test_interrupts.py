@@ -1,0 +1,162 @@
+"""Ctrl-C: the first ends the training after the update in hand and keeps all; the second ends at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from hornbook import Run
+from hornbook.cli.interrupts import Interrupts
+
+ENDLESS = ("--hidden", "8", "--seq-len", "5", "--updates", "1000000000", "--json")
+# Presses Ctrl-C, as often as the first argument says, after the first progress is told.
+PRESSING = """
+import signal, sys
+from hornbook.cli import display
+from hornbook.cli.main import main
+from hornbook import Progress
+
+times, show = int(sys.argv.pop(1)), display.JsonDisplay.show
+
+def show_and_press(self, event):
+    global times
+    show(self, event)
+    while isinstance(event, Progress) and times:
+        times -= 1
+        signal.raise_signal(signal.SIGINT)
+
+display.JsonDisplay.show = show_and_press
+main()
+"""
+
+
+def until_progress(child: subprocess.Popen[str]) -> int:
+    """Read events up to the first progress; gives its update."""
+    for line in child.stdout:
+        event = json.loads(line)
+        if event["event"] == "progress":
+            return event["update"]
+    raise AssertionError(child.stderr.read())
+
+
+@pytest.fixture
+def interrupted(start, finish, book):
+    """A training that got one SIGINT from outside: the rest of its output, and what it said."""
+    child = start("train", book, *ENDLESS, "--out", "a")
+    seen = until_progress(child)
+    child.send_signal(signal.SIGINT)
+    ended = finish(child)
+    return ended.code, seen, [json.loads(line) for line in ended.out.splitlines()], ended.err
+
+
+def test_ctrl_c_ends_a_training_with_130_and_keeps_what_was_learnt(interrupted, hornbook):
+    code, seen, events, err = interrupted
+    summary = Run("a").summary
+    assert code == 130
+    assert [event["event"] for event in events[-2:]] == ["checkpoint", "finished"]
+    assert events[-1]["complete"] is False
+    assert summary["finished"] is False
+    assert summary["updates"] == events[-1]["update"] >= seen
+    assert f"stopped after update {summary['updates']:,}" in err
+    assert "hornbook sample a" in err
+    assert "Traceback" not in err
+    told = hornbook("sample", "a", "--length", 30)
+    assert (told.code, len(told.out)) == (0, 31)
+    assert "stopped" in hornbook("runs", ".").out
+    assert Path("a/last.safetensors").is_file()
+    assert not list(Path("a").glob(".*"))
+
+
+def test_two_ctrl_c_end_a_training_at_once_and_leave_a_folder_that_can_be_read(start, finish, hornbook, book):
+    child = start(2, "train", book, *ENDLESS, "--out", "a", program=PRESSING)
+    ended = finish(child)
+    assert ended.code == 130
+    assert "stopped" in ended.err
+    assert "Traceback" not in ended.err
+    run = Run("a")
+    assert run.vocabulary.symbols
+    assert run.metrics is not None
+    assert run.summary == {}
+    assert "no checkpoint" in hornbook("runs", ".").out
+    told = hornbook("sample", "a")
+    assert told.code == 2
+    assert "no weights yet" in told.err
+    assert not list(Path("a").glob(".*"))
+
+
+def test_many_ctrl_c_from_outside_leave_a_folder_that_can_be_read(start, finish, book):
+    child = start("train", book, *ENDLESS, "--out", "a")
+    until_progress(child)
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGINT)
+    ended = finish(child)
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert Run("a").metrics is not None
+
+
+def test_ctrl_c_before_the_first_update_keeps_the_untrained_model(start, finish, hornbook, book):
+    program = PRESSING.replace("isinstance(event, Progress)", "True")
+    child = start(1, "train", book, *ENDLESS, "--out", "a", program=program)
+    ended = finish(child)
+    assert ended.code == 130
+    assert "stopped after update 0" in ended.err
+    assert Run("a").summary["best_smooth_loss"] is None
+    assert hornbook("sample", "a", "--length", 10).code == 0
+    assert hornbook("runs", ".").code == 0
+
+
+def test_ctrl_c_while_standard_input_is_awaited_ends_the_command(start, finish, folder):
+    program = """
+import io, signal, sys
+from hornbook.cli.main import main
+
+class Terminal(io.RawIOBase):
+    def read(self, size=-1):
+        signal.raise_signal(signal.SIGINT)
+        return b""
+
+sys.stdin = type("Stdin", (), {"buffer": Terminal()})
+main()
+"""
+    child = start("train", "-", *ENDLESS, "--out", "a", program=program)
+    ended = finish(child)
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert list(folder.iterdir()) == []
+
+
+def test_a_first_signal_only_asks_and_a_second_interrupts():
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts() as interrupts:
+        assert not interrupts.stop()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupts.stop()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_signals_are_given_back_after_an_error():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ZeroDivisionError), Interrupts():
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_signals_are_left_alone():
+    seen = []
+
+    def work():
+        with Interrupts() as interrupts:
+            seen.append((signal.getsignal(signal.SIGINT), interrupts.stop()))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(signal.getsignal(signal.SIGINT), False)]

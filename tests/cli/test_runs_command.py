@@ -1,0 +1,93 @@
+"""`hornbook runs`: a line for each run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from hornbook import Run
+
+
+def test_the_table_tells_text_updates_losses_speed_time_and_state(hornbook, run):
+    told = hornbook("runs")
+    summary = Run(run).summary
+    (line,) = (line for line in told.out.splitlines() if "runs/book" in line)
+    assert told.code == 0
+    for word in ("book", "240", f"{summary['best_smooth_loss']:.2f}", f"{summary['last_smooth_loss']:.2f}"):
+        assert word in line.split()
+    assert f"{summary['characters_per_second']:,.0f}" in line
+    assert line.split()[-1] == "finished"
+
+
+def test_another_folder_can_be_named(hornbook, trained):
+    rows = json.loads(hornbook("runs", trained.parent, "--json").out)
+    assert [row["run"] for row in rows] == [str(trained)]
+
+
+def test_the_runs_as_json_are_records(hornbook, run):
+    shutil.copytree(run, run.with_name("bad"))
+    (run.with_name("bad") / "config.toml").unlink()
+    rows = {row["run"]: row for row in json.loads(hornbook("runs", "--json").out)}
+    good, bad = rows["runs/book"], rows["runs/bad"]
+    assert (good["text"], good["updates"], good["finished"]) == ("book", 240, True)
+    assert good["best_smooth_loss"] == Run(run).summary["best_smooth_loss"]
+    assert "is not a run" in bad["problem"]
+
+
+def test_a_run_before_its_first_checkpoint_has_dashes(hornbook, run):
+    (run / "summary.json").unlink()
+    told = hornbook("runs")
+    (line,) = (line for line in told.out.splitlines() if "runs/book" in line)
+    assert told.code == 0
+    assert line.split()[2:6] == ["-"] * 4
+    assert "no checkpoint" in line
+
+
+def test_the_runs_stand_in_the_order_in_which_they_were_started(hornbook, run):
+    for name, day in (("c", "01"), ("b", "03"), ("a", "02")):
+        shutil.copytree(run, run.with_name(name))
+        config = run.with_name(name) / "config.toml"
+        head, tail = config.read_text().split('started = "')
+        config.write_text(f'{head}started = "1999-01-{day}{tail[10:]}')
+    rows = json.loads(hornbook("runs", "--json").out)
+    assert [row["run"] for row in rows] == ["runs/c", "runs/a", "runs/b", "runs/book"]
+
+
+def test_a_start_that_is_no_time_is_a_dash(hornbook, run):
+    config = run / "config.toml"
+    head, _ = config.read_text().split('started = "')
+    config.write_text(f'{head}started = "once"\n')
+    told = hornbook("runs")
+    assert told.code == 0
+    assert "finished" in told.out
+
+
+def test_hidden_folders_and_files_are_left_out(hornbook, run):
+    shutil.copytree(run, run.with_name(".other.new-1"))
+    run.with_name("notes.txt").touch()
+    assert [row["run"] for row in json.loads(hornbook("runs", "--json").out)] == ["runs/book"]
+
+
+def test_a_folder_without_runs_says_how_to_make_one(hornbook, folder):
+    (folder / "runs").mkdir()
+    told = hornbook("runs")
+    assert told.code == 0
+    assert "no runs in runs" in told.out
+    assert "hornbook train" in told.out
+    assert json.loads(hornbook("runs", "--json").out) == []
+
+
+def test_names_that_would_steer_a_terminal_are_shown_as_pictures(hornbook, run):
+    run.rename(run.with_name("\x1b[31mrun"))
+    out = hornbook("runs").out
+    assert "␛[31mrun" in out
+    assert "\x1b" not in out
+
+
+def test_figures_are_whole_where_the_output_is_no_wide_terminal(hornbook, run, monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    out = hornbook("runs").out
+    assert "finished" in out
+    assert "characters/s" in out
+    assert str(Path("runs/book")) in out

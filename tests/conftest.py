@@ -1,0 +1,61 @@
+"""What the tests share: small texts, small networks, and how hypothesis is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import pytest
+
+from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.engines import ENGINES, Engine, TrainingState
+from hornbook.text import Text
+
+hypothesis.settings.register_profile(
+    "hornbook", deadline=None, max_examples=60, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("hornbook")
+
+PROSE = (
+    "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to "
+    "do: once or twice she had peeped into the book her sister was reading, but it had no pictures or "
+    "conversations in it, “and what is the use of a book,” thought Alice “without pictures or "
+    "conversations?”\n"
+    "So she was considering in her own mind (as well as she could, for the hot day made her feel very sleepy "
+    "and stupid), whether the pleasure of making a daisy-chain would be worth the trouble of getting up and "
+    "picking the daisies, when suddenly a White Rabbit with pink eyes ran close by her.\n"
+)
+
+Settings = tuple[ModelSettings, TrainingSettings]
+
+
+@pytest.fixture
+def prose() -> Text:
+    """Some 590 characters of a book."""
+    return Text.from_string(PROSE, "prose")
+
+
+@pytest.fixture
+def small(prose: Text) -> Callable[..., Settings]:
+    """The settings of a small network for `prose`, with some of them changed."""
+
+    def build(**changes: Any) -> Settings:
+        chosen = {"hidden": 7, "seq_len": 5, "dtype": "float64", "updates": 25, "log_every": 5}
+        chosen |= {"sample_every": 10, "sample_length": 20, "passage_length": 30}
+        return settings(len(prose.vocabulary), **chosen | changes)
+
+    return build
+
+
+@pytest.fixture
+def start(prose: Text) -> Callable[..., Engine]:
+    """An engine that has made no update yet, on `prose` or another text."""
+
+    def build(chosen: Settings, engine: str | None = None, text: Text = prose) -> Engine:
+        model, training = chosen
+        return ENGINES[engine or training.engine](
+            model, training, TrainingState.initial(model, training), text.ids
+        )
+
+    return build

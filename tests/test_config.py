@@ -1,0 +1,243 @@
+"""Settings: a record that exists is valid; presets; TOML both ways."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hornbook.cells import CELLS
+from hornbook.config import (
+    CELL_NAMES,
+    DTYPE_NAMES,
+    ENGINE_NAMES,
+    LARGEST_SEED,
+    OPTIMIZER_NAMES,
+    PRESETS,
+    Clip,
+    ModelSettings,
+    TrainingSettings,
+    from_table,
+    settings,
+    to_table,
+)
+from hornbook.engines import ENGINES
+from hornbook.errors import SettingError
+from hornbook.optimizers import OPTIMIZERS
+
+CLIPS = st.one_of(
+    st.just("none"),
+    st.floats(1e-6, 1e6).map(str),
+    st.floats(1e-6, 1e6).map(lambda limit: f"norm:{limit}"),
+)
+TRAININGS = st.builds(
+    TrainingSettings,
+    seq_len=st.integers(1, 1_000_000),
+    objective=st.sampled_from(["sum", "mean"]),
+    optimizer=st.sampled_from(OPTIMIZER_NAMES),
+    lr=st.floats(1e-12, 1e6),
+    clip=CLIPS,
+    init_scale=st.floats(1e-9, 100),
+    updates=st.integers(1, 10**12),
+    seed=st.integers(0, LARGEST_SEED),
+    dtype=st.sampled_from(DTYPE_NAMES),
+    log_every=st.integers(1, 10**9),
+)
+MODELS = st.builds(ModelSettings, st.integers(1, 0x110000), hidden=st.integers(1, 8192))
+
+BAD_MODELS = [
+    {"vocabulary": 0},
+    {"vocabulary": 0x110001},
+    {"hidden": 0},
+    {"hidden": -1},
+    {"hidden": 8193},
+    {"hidden": 1.5},
+    {"hidden": True},
+    {"hidden": "100"},
+    {"cell": "transformer"},
+    {"layers": 0},
+]
+BAD_TRAININGS = [
+    {"preset": "modern"},
+    {"engine": "abacus"},
+    {"seq_len": 0},
+    {"seq_len": 1_000_001},
+    {"streams": 0},
+    {"objective": "median"},
+    {"optimizer": "lion"},
+    {"lr": 0},
+    {"lr": -0.1},
+    {"lr": math.nan},
+    {"lr": math.inf},
+    {"lr": 1e7},
+    {"lr": "fast"},
+    {"lr": True},
+    {"clip": "hard"},
+    {"clip": ""},
+    {"clip": "0"},
+    {"clip": "-5"},
+    {"clip": "nan"},
+    {"clip": "inf"},
+    {"clip": "norm:"},
+    {"clip": "norm:0"},
+    {"clip": "none:5"},
+    {"clip": "mean:5"},
+    {"clip": 5},
+    {"clip": None},
+    {"init_scale": 0},
+    {"init_scale": 101},
+    {"updates": 0},
+    {"updates": -3},
+    {"updates": 10**12 + 1},
+    {"updates": 100.0},
+    {"seed": -1},
+    {"seed": LARGEST_SEED + 1},
+    {"dtype": "float16"},
+    {"log_every": 0},
+    {"sample_every": 0},
+    {"sample_length": 0},
+    {"passage_length": 0},
+]
+
+
+def naming(changes: dict[str, Any]) -> str:
+    """What the message must name: the setting as the command line spells it."""
+    return next(iter(changes)).replace("_", "-")
+
+
+def test_the_defaults_are_the_classic_recipe() -> None:
+    model, training = settings(80)
+    assert (model.hidden, model.cell, model.layers) == (100, "vanilla", 1)
+    assert (training.seq_len, training.streams, training.objective) == (25, 1, "sum")
+    assert (training.optimizer, training.lr, training.clip) == ("adagrad", 0.1, "5")
+    assert (training.init_scale, training.updates) == (0.01, 100_000)
+    assert (training.sample_every, training.sample_length, training.passage_length) == (10_000, 200, 1000)
+
+
+def test_the_names_in_settings_are_the_names_in_the_registries() -> None:
+    assert set(CELL_NAMES) == set(CELLS)
+    assert set(ENGINE_NAMES) == set(ENGINES)
+    assert set(OPTIMIZER_NAMES) == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_valid_and_remembers_its_name(preset: str) -> None:
+    assert settings(80, preset)[1].preset == preset
+
+
+@pytest.mark.parametrize("changes", BAD_MODELS, ids=str)
+def test_a_network_that_cannot_be_is_refused_by_name(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=naming(changes)):
+        ModelSettings(**{"vocabulary": 80} | changes)
+
+
+@pytest.mark.parametrize("changes", BAD_TRAININGS, ids=str)
+def test_a_training_that_cannot_be_is_refused_by_name(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=naming(changes)):
+        TrainingSettings(**changes)
+
+
+def test_a_refusal_says_what_was_given_and_what_is_allowed() -> None:
+    with pytest.raises(SettingError) as hidden:
+        ModelSettings(80, hidden=-5)
+    assert str(hidden.value) == "hidden is -5; expected a whole number from 1 to 8,192"
+    with pytest.raises(SettingError) as lr:
+        TrainingSettings(lr=-0.5)
+    assert str(lr.value) == "lr is -0.5; expected a number above 0, at most 1e+06"
+
+
+@pytest.mark.parametrize(
+    ("changes", "listed"),
+    [
+        ({"optimizer": "lion"}, OPTIMIZER_NAMES),
+        ({"engine": "abacus"}, ENGINE_NAMES),
+        ({"cell": "transformer"}, CELL_NAMES),
+        ({"preset": "modern"}, tuple(PRESETS)),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(
+    changes: dict[str, str], listed: tuple[str, ...]
+) -> None:
+    with pytest.raises(SettingError) as error:
+        settings(80, **changes)
+    assert all(name in str(error.value) for name in listed)
+
+
+def test_an_unknown_setting_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(SettingError, match=r"unknown setting 'hiden'.*hidden.*seq_len"):
+        settings(80, hiden=5)
+
+
+def test_a_setting_of_none_changes_nothing() -> None:
+    assert settings(80, hidden=None, lr=None) == settings(80)
+
+
+@pytest.mark.parametrize(
+    ("updates", "log_every"), [(1, 1), (19, 1), (40, 2), (1999, 99), (2000, 100), (5000, 100)]
+)
+def test_a_short_run_logs_at_least_twenty_rows(updates: int, log_every: int) -> None:
+    assert settings(80, updates=updates)[1].log_every == log_every
+
+
+def test_a_log_interval_that_was_asked_for_is_kept_in_a_short_run() -> None:
+    assert settings(80, updates=50, log_every=30)[1].log_every == 30
+
+
+def test_settings_cannot_be_changed_once_made() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ModelSettings(80).hidden = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("none", Clip("none", math.inf)),
+        ("5", Clip("value", 5.0)),
+        ("0.25", Clip("value", 0.25)),
+        ("1e-3", Clip("value", 1e-3)),
+        ("value:5", Clip("value", 5.0)),
+        ("norm:1", Clip("norm", 1.0)),
+    ],
+)
+def test_clipping_is_written_as_a_limit_a_norm_or_none(text: str, expected: Clip) -> None:
+    assert Clip.parse(text) == expected
+
+
+@given(MODELS, TRAININGS)
+def test_settings_come_back_from_toml_as_they_were(model: ModelSettings, training: TrainingSettings) -> None:
+    document = tomli_w.dumps({"model": to_table(model), "training": to_table(training)})
+    read = tomllib.loads(document)
+    assert from_table(ModelSettings, read["model"]) == model
+    assert from_table(TrainingSettings, read["training"]) == training
+
+
+@pytest.mark.parametrize("kind", [ModelSettings, TrainingSettings])
+def test_a_table_with_a_key_missing_or_unknown_is_refused(
+    kind: type[ModelSettings] | type[TrainingSettings],
+) -> None:
+    model, training = settings(80)
+    table = to_table(model if kind is ModelSettings else training)
+    for field in fields(kind):
+        less = {key: value for key, value in table.items() if key != field.name}
+        with pytest.raises(SettingError, match=f"'{field.name}' is unknown or missing"):
+            from_table(kind, less)
+    with pytest.raises(SettingError, match="'colour' is unknown or missing"):
+        from_table(kind, table | {"colour": 1})
+
+
+@pytest.mark.parametrize("table", [None, 5, "hidden", ["hidden"]], ids=str)
+def test_what_is_no_table_is_refused(table: object) -> None:
+    with pytest.raises(SettingError, match="expected a table of ModelSettings"):
+        from_table(ModelSettings, table)
+
+
+@pytest.mark.parametrize("changes", BAD_TRAININGS, ids=str)
+def test_a_table_with_a_value_out_of_range_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=naming(changes)):
+        from_table(TrainingSettings, to_table(TrainingSettings()) | changes)

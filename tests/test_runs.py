@@ -1,0 +1,165 @@
+"""A run folder, read: what it holds, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
+
+import hornbook
+from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.engines import TrainingState
+from hornbook.errors import RunFolderError, SettingError
+from hornbook.parameters import count
+from hornbook.runs import Config, Run, counters, read_config, training_tensors
+from hornbook.storage import write_toml
+from hornbook.text import Source
+
+TEXT = hornbook.Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
+SETTINGS = {"hidden": 5, "seq_len": 4, "updates": 60, "sample_length": 9, "passage_length": 30, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return hornbook.train(TEXT, out=tmp_path_factory.mktemp("runs") / "cats", quiet=True, **SETTINGS)
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "cats")
+    return Run(tmp_path / "cats")
+
+
+def test_a_run_tells_its_settings_vocabulary_figures_rows_and_texts(trained):
+    assert trained.config.model == ModelSettings(len(TEXT.vocabulary), hidden=5)
+    assert trained.config.training == settings(len(TEXT.vocabulary), **SETTINGS)[1]
+    assert trained.config.text["name"] == "cats"
+    assert trained.vocabulary == TEXT.vocabulary
+    assert trained.summary["updates"] == 60
+    assert [row["update"] for row in trained.metrics] == list(range(3, 61, 3))
+    assert [row["update"] for row in trained.samples[:-1]] == [0, 60]
+    assert len(trained.samples[-1]["text"]) == 30
+
+
+def test_a_run_can_be_named_by_a_string(trained):
+    assert Run(str(trained.folder)).summary == trained.summary
+
+
+def test_the_best_and_the_last_model_are_the_ones_that_training_ended_with(tmp_path):
+    flags = {**SETTINGS, "lr": 1.0, "optimizer": "sgd"}
+    run = hornbook.train(TEXT, out=tmp_path / "a", quiet=True, **flags)
+    *_, finished = hornbook.train_events(TEXT, **flags)
+    assert (run.model("best").flat == finished.state.best_parameters).all()
+    assert (run.model("last").flat == finished.state.parameters).all()
+    assert (run.model().flat == run.model("best").flat).all()
+    assert (run.model("best").flat != run.model("last").flat).any()
+
+
+def test_a_model_has_the_dtype_of_its_training(tmp_path):
+    run = hornbook.train(TEXT, out=tmp_path / "a", quiet=True, **{**SETTINGS, "dtype": "float64"})
+    assert run.model().flat.dtype == np.float64
+
+
+def test_another_word_than_best_or_last_is_refused(trained):
+    with pytest.raises(SettingError, match="best, last"):
+        trained.model("first")
+
+
+def test_a_run_without_weights_yet_says_so(run):
+    (run.folder / "best.safetensors").unlink()
+    with pytest.raises(RunFolderError, match="no weights yet"):
+        run.model()
+    assert run.model("last").flat.size == count(run.config.model)
+
+
+def test_the_summary_is_empty_before_the_first_checkpoint(run):
+    (run.folder / "summary.json").unlink()
+    assert run.summary == {}
+
+
+@pytest.mark.parametrize("content", ["[]", "7", "{", ""])
+def test_a_summary_that_is_no_record_is_refused(run, content):
+    (run.folder / "summary.json").write_text(content)
+    with pytest.raises(RunFolderError, match=r"summary\.json is damaged"):
+        _ = run.summary
+
+
+def test_rows_that_were_cut_while_written_are_left_out(run):
+    path = run.folder / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert [row["update"] for row in run.metrics] == list(range(3, 58, 3))
+
+
+def test_a_vocabulary_of_another_size_is_refused_with_both_sizes(run):
+    path = run.folder / "vocabulary.json"
+    path.write_text(json.dumps([*TEXT.vocabulary.symbols, "é"]))
+    known = len(TEXT.vocabulary)
+    with pytest.raises(RunFolderError, match=f"{known + 1} symbols, but config.toml says {known}"):
+        _ = run.vocabulary
+
+
+def test_a_vocabulary_with_a_symbol_twice_is_refused(run):
+    path = run.folder / "vocabulary.json"
+    symbols = TEXT.vocabulary.symbols
+    path.write_text(json.dumps([*symbols[:-1], symbols[0]]))
+    with pytest.raises(RunFolderError, match=r"vocabulary\.json is damaged"):
+        _ = run.vocabulary
+
+
+def test_a_folder_without_a_config_is_no_run(tmp_path):
+    with pytest.raises(RunFolderError, match=r"is not a run: it has no config\.toml"):
+        Run(tmp_path)
+
+
+def test_a_file_is_no_run(tmp_path):
+    (tmp_path / "thing").touch()
+    with pytest.raises(RunFolderError, match="is not a folder"):
+        Run(tmp_path / "thing")
+
+
+def test_a_run_is_shown_by_its_folder(run):
+    assert repr(run) == f"<hornbook.Run {run.folder}>"
+
+
+@trying(max_examples=30)
+@given(
+    hidden=st.integers(1, 8192),
+    lr=st.floats(0, 1e6, exclude_min=True),
+    seed=st.integers(0, 2**63 - 1),
+    clip=st.sampled_from(["5", "none", "norm:0.25", "value:3"]),
+    name=st.text(),
+)
+def test_settings_come_back_from_toml_to_the_bit(tmp_path_factory, hidden, lr, seed, clip, name):
+    text = {"name": name, "encoding": "utf-8", "newlines": "keep", "characters": 12}
+    sources = (Source("/a/é.txt", 12, "0" * 64, 11), Source("text.txt", 1, "f" * 64, 1))
+    model = ModelSettings(7, hidden=hidden)
+    training = TrainingSettings(lr=lr, seed=seed, clip=clip, optimizer="sgd", dtype="float64")
+    config = Config(text, sources, model, training, {"python": "3.11", "started": "now"})
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    write_toml(path, config.table())
+    assert read_config(path) == config
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
+def test_everything_that_going_on_needs_has_a_name(optimizer):
+    model, training = settings(4, hidden=3, optimizer=optimizer)
+    state = TrainingState.initial(model, training)
+    tensors = training_tensors(model, state)
+    names = {"U", "W", "b", "V", "c"}
+    memory = {f"memory0.{name}" for name in names} if optimizer == "adagrad" else set()
+    assert tensors.keys() == names | {f"best.{name}" for name in names} | memory | {"hidden"}
+    kept = sum(tensor.size for tensor in tensors.values())
+    whole = (state.parameters, state.best_parameters, state.memory, state.hidden)
+    assert kept == sum(part.size for part in whole)
+
+
+def test_an_undefined_loss_is_counted_as_none():
+    state = TrainingState.initial(*settings(4, hidden=3))
+    assert math.isnan(state.smooth_loss)
+    assert counters(state) == {"update": 0, "best_update": 0, "smooth_loss": None, "best_smooth_loss": None}

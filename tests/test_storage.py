@@ -1,0 +1,183 @@
+"""Files are either whole or not there, and what is not ours is told from what is."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hornbook.errors import RunFolderError, StorageError
+from hornbook.storage import (
+    read_json,
+    read_json_lines,
+    read_tensors,
+    read_toml,
+    storing,
+    write_json,
+    write_tensors,
+    write_toml,
+    write_whole,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def test_a_file_is_written_whole_and_nothing_is_left_beside_it(tmp_path):
+    path = tmp_path / "thing"
+    write_whole(path, b"first")
+    write_whole(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "thing"
+    write_whole(path, b"old")
+
+    def fail(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("hornbook.storage.os.fsync", fail)
+    with pytest.raises(StorageError, match="thing cannot be written: No space left on device"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupt_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "thing"
+    write_whole(path, b"old")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hornbook.storage.os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(reason):
+    with (
+        pytest.raises(StorageError, match=f"a/b cannot be written: {os.strerror(reason)}; .*disk"),
+        storing(Path("a/b")),
+    ):
+        raise OSError(reason, os.strerror(reason))
+
+
+def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path):
+    (tmp_path / "thing").mkdir()
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_whole(tmp_path / "thing", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["thing"]
+
+
+def test_a_folder_that_is_gone_is_a_storage_error(tmp_path):
+    with pytest.raises(StorageError, match="No such file"):
+        write_json(tmp_path / "gone" / "thing.json", {})
+
+
+@settings(max_examples=50)
+@given(JSON)
+def test_json_comes_back_as_it_was(tmp_path_factory, value):
+    path = tmp_path_factory.mktemp("json") / "value.json"
+    write_json(path, value)
+    assert read_json(path) == value
+
+
+def test_toml_comes_back_as_it_was(tmp_path):
+    table = {"text": {"name": 'a "book" é\\', "files": [{"path": "/a", "bytes": 3}]}, "x": 1.5, "y": True}
+    write_toml(tmp_path / "a.toml", table)
+    assert read_toml(tmp_path / "a.toml") == table
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tensors_come_back_to_the_bit_with_the_record_about_them(tmp_path, dtype):
+    tensors = {
+        "U": np.random.default_rng(0).normal(size=(3, 5)).astype(dtype),
+        "V": np.asfortranarray(np.arange(6, dtype=dtype).reshape(2, 3)),
+        "hidden": np.zeros((1, 1, 1, 2), dtype),
+    }
+    write_tensors(tmp_path / "a.safetensors", tensors, {"dtype": dtype, "update": 3})
+    found, about = read_tensors(tmp_path / "a.safetensors")
+    assert about == {"dtype": dtype, "update": 3}
+    assert found.keys() == tensors.keys()
+    assert all(found[key].dtype == dtype and (found[key] == tensors[key]).all() for key in tensors)
+
+
+def test_a_view_into_a_larger_array_is_stored_alone(tmp_path):
+    flat = np.arange(100.0)
+    write_tensors(tmp_path / "a.safetensors", {"part": flat[10:13]}, {})
+    found, _ = read_tensors(tmp_path / "a.safetensors")
+    assert found["part"].tolist() == [10, 11, 12]
+    assert (tmp_path / "a.safetensors").stat().st_size < 400
+
+
+def test_the_same_tensors_are_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write_tensors(tmp_path / name, {"x": np.ones(3), "y": np.zeros(2)}, {"update": 1, "dtype": "float64"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_anything_can_read_the_tensors(tmp_path):
+    write_tensors(tmp_path / "a.safetensors", {"x": np.ones(3)}, {})
+    assert safetensors.numpy.load_file(tmp_path / "a.safetensors")["x"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"hornbook": "no json"}, {"hornbook": "[1]"}])
+def test_tensors_without_our_record_are_not_ours(tmp_path, metadata):
+    safetensors.numpy.save_file({"x": np.ones(3)}, tmp_path / "a.safetensors", metadata=metadata)
+    with pytest.raises(RunFolderError, match=r"a.safetensors is damaged or not hornbook's"):
+        read_tensors(tmp_path / "a.safetensors")
+
+
+def test_rows_come_back_and_a_last_line_without_its_end_is_left_out(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"update": 1}\n{"update": 2}\n{"upd')
+    assert read_json_lines(path) == [{"update": 1}, {"update": 2}]
+
+
+def test_a_line_separator_inside_a_text_does_not_end_its_row(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": "a\u2028b\x85c\rd"}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert read_json_lines(path) == [{"text": "a\u2028b\x85c\rd"}]
+
+
+@pytest.mark.parametrize("content", ["[1]\n", "7\n", "{}\n{\n", "\n", '{"a": 1}\n\n{"a": 2}\n'])
+def test_a_line_that_is_no_record_is_told(tmp_path, content):
+    (tmp_path / "rows.jsonl").write_text(content)
+    with pytest.raises(RunFolderError, match=r"rows\.jsonl is damaged"):
+        read_json_lines(tmp_path / "rows.jsonl")
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])
+def test_a_missing_file_says_that_its_folder_is_no_run(tmp_path, read):
+    with pytest.raises(RunFolderError, match=rf"{tmp_path.name} is not a run: it has no thing"):
+        read(tmp_path / "thing")
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])
+def test_bytes_without_sense_are_told(tmp_path, read):
+    (tmp_path / "thing").write_bytes(b"\xff\xfe\x80\n" * 50)
+    with pytest.raises(RunFolderError, match="thing is damaged or not hornbook's"):
+        read(tmp_path / "thing")
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])
+def test_a_folder_cannot_be_read_as_a_file(tmp_path, read):
+    (tmp_path / "thing").mkdir()
+    with pytest.raises(RunFolderError, match="thing"):
+        read(tmp_path / "thing")

@@ -1,0 +1,84 @@
+"""Streams: which characters each update reads, and where the state starts again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hornbook.errors import TextError
+from hornbook.streams import Streams
+
+
+def classic_places(characters: int, seq_len: int, updates: int) -> list[int]:
+    """Where each update of the classic loop starts: a pointer that moves on, and goes back to the start
+    when fewer than T + 1 characters are left."""
+    places, at = [], 0
+    for _ in range(updates):
+        if at + seq_len + 1 > characters:
+            at = 0
+        places.append(at)
+        at += seq_len
+    return places
+
+
+@given(seq_len=st.integers(1, 12), extra=st.integers(1, 60), updates=st.integers(1, 30))
+def test_one_stream_reads_what_the_classic_loop_reads(seq_len: int, extra: int, updates: int) -> None:
+    characters = seq_len + extra
+    ids = np.arange(characters, dtype=np.uint8)
+    streams = Streams(characters, seq_len)
+    for update, at in enumerate(classic_places(characters, seq_len, updates)):
+        x, y = streams.read(ids, update)
+        assert x[:, 0].tolist() == list(range(at, at + seq_len))
+        assert y[:, 0].tolist() == list(range(at + 1, at + seq_len + 1))
+        assert streams.starts_epoch(update) == (at == 0)
+
+
+@given(seq_len=st.integers(1, 9), streams=st.integers(1, 5), extra=st.integers(1, 90))
+def test_an_epoch_reads_each_stream_once_and_no_character_twice(
+    seq_len: int, streams: int, extra: int
+) -> None:
+    characters = streams * seq_len + extra
+    order = Streams(characters, seq_len, streams)
+    ids = np.arange(characters, dtype=np.uint16)
+    reads = [order.read(ids, update) for update in range(order.updates_per_epoch)]
+    inputs = np.concatenate([x for x, _ in reads])  # (updates · T, B)
+    targets = np.concatenate([y for _, y in reads])
+    assert np.unique(inputs).size == inputs.size
+    assert (targets == inputs + 1).all()
+    assert (np.diff(inputs, axis=0) == 1).all()
+    assert order.stream_length - len(inputs) < seq_len
+    assert targets.max() < characters
+
+
+def test_what_is_read_has_one_row_a_character_and_one_column_a_stream() -> None:
+    x, y = Streams(13, 3, 2).read(np.arange(13, dtype=np.uint8), 1)
+    assert x.tolist() == [[3, 9], [4, 10], [5, 11]]
+    assert y.tolist() == [[4, 10], [5, 11], [6, 12]]
+    assert x.dtype == y.dtype == np.int64
+
+
+def test_a_text_of_t_plus_1_characters_is_one_update_an_epoch() -> None:
+    streams = Streams(26, 25)
+    assert streams.updates_per_epoch == 1
+    assert all(streams.starts_epoch(update) for update in range(3))
+
+
+def test_one_more_character_makes_one_more_update_only_when_it_is_the_target_of_a_full_one() -> None:
+    assert [Streams(n, 25).updates_per_epoch for n in (26, 50, 51, 75, 76)] == [1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("seq_len", "streams", "least"), [(25, 1, 26), (1, 1, 2), (25, 4, 101)])
+def test_a_shorter_text_is_refused_with_the_length_that_would_do(
+    seq_len: int, streams: int, least: int
+) -> None:
+    assert Streams(least, seq_len, streams).updates_per_epoch == 1
+    with pytest.raises(TextError, match=rf"has {least - 1} characters.* needs at least {least};"):
+        Streams(least - 1, seq_len, streams)
+
+
+def test_the_number_of_the_update_may_be_very_large() -> None:
+    streams = Streams(100, 25)
+    x, _ = streams.read(np.arange(100, dtype=np.uint8), 10**15 + 1)
+    assert x[0, 0] == 25 * ((10**15 + 1) % 3)

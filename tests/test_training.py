@@ -1,0 +1,384 @@
+"""Training: a generator of events. It prints nothing and writes nothing."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+
+from hornbook import training as training_module
+from hornbook.cells import CELLS
+from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.distribution import Choice
+from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.errors import NotFiniteError, TextError
+from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
+from hornbook.parameters import views
+from hornbook.philox import PASSAGE, SAMPLE, Source
+from hornbook.sampling import start_after, write
+from hornbook.text import Text
+from hornbook.training import Training, never, training_events
+
+Settings = tuple[ModelSettings, TrainingSettings]
+Chosen = Callable[..., Settings]
+E = TypeVar("E", bound=Event)
+TIMES = ("seconds", "characters_per_second")
+
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+def of(kind: type[E], events: list[Event]) -> list[E]:
+    """The events of one kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def timeless(event: Event) -> tuple[Any, ...]:
+    """All of an event that does not depend on the clock, so that it can be compared."""
+    values: list[Any] = [type(event)]
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, TrainingState):
+            parts = [getattr(value, part.name) for part in fields(value)]
+            values += [p.tobytes() if isinstance(p, np.ndarray) else repr(p) for p in parts]
+        elif field.name not in TIMES:
+            values.append(repr(value))
+    return tuple(values)
+
+
+def lasting(events: list[Event]) -> list[tuple[Any, ...]]:
+    """All events that do not depend on the clock."""
+    return [timeless(event) for event in events if not isinstance(event, Progress)]
+
+
+# The order of events
+
+
+def test_samples_are_written_at_0_at_every_interval_and_at_the_end(prose: Text, small: Chosen) -> None:
+    events = list(training_events(prose, *small(updates=25, sample_every=10)))
+    assert [event.update for event in of(Sampled, events)] == [0, 10, 20, 25]
+    assert {len(event.text) for event in of(Sampled, events)} == {20}
+
+
+def test_a_run_that_ends_at_an_interval_has_one_sample_there(prose: Text, small: Chosen) -> None:
+    events = list(training_events(prose, *small(updates=20, sample_every=10)))
+    assert [event.update for event in of(Sampled, events)] == [0, 10, 20]
+
+
+def test_the_classic_recipe_has_11_samples_of_200_and_a_passage_of_1000_characters(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, training = settings(len(prose.vocabulary))
+    assert training.updates // training.sample_every + 1 == 11
+    short = replace(training, updates=11, sample_every=1)
+    events = list(training_events(prose, model, short))
+    assert len(of(Sampled, events)) == 12
+    assert {len(event.text) for event in of(Sampled, events)} == {200}
+    assert len(of(Finished, events)[0].passage) == 1000
+
+
+def test_rows_are_kept_at_every_multiple_of_the_log_interval_and_at_the_end(
+    prose: Text, small: Chosen
+) -> None:
+    events = list(training_events(prose, *small(updates=23, log_every=5)))
+    assert [row.update for row in of(Logged, events)] == [5, 10, 15, 20, 23]
+
+
+def test_a_checkpoint_follows_every_sample_but_the_first_and_the_end_comes_last(
+    prose: Text, small: Chosen
+) -> None:
+    events = [e for e in training_events(prose, *small()) if not isinstance(e, Progress | Logged)]
+    kinds = [type(event) for event in events]
+    assert kinds == [Sampled, Sampled, Checkpoint, Sampled, Checkpoint, Sampled, Checkpoint, Finished]
+    assert [event.state.update for event in of(Checkpoint, events)] == [10, 20, 25]
+
+
+def test_rows_come_before_the_sample_of_the_same_update(prose: Text, small: Chosen) -> None:
+    events = list(training_events(prose, *small(log_every=1, sample_every=7)))
+    updates = [e.update for e in events if isinstance(e, Logged | Sampled)]
+    assert updates == sorted(updates)
+
+
+def test_progress_counts_up_to_the_last_update_with_the_losses_of_the_state(
+    prose: Text, small: Chosen
+) -> None:
+    events = list(training_events(prose, *small()))
+    progress, end = of(Progress, events), of(Finished, events)[0].state
+    updates = [event.update for event in progress]
+    assert updates == sorted(set(updates))
+    last = progress[-1]
+    assert (last.update, last.updates, last.epoch) == (25, 25, 25 / ((len(prose) - 1) // 5))
+    assert (last.smooth_loss, last.best_smooth_loss) == (end.smooth_loss, end.best_smooth_loss)
+    assert last.best_update == end.best_update
+
+
+def test_times_do_not_run_backwards_and_speeds_are_positive(prose: Text, small: Chosen) -> None:
+    events = list(training_events(prose, *small(log_every=1)))
+    seconds = [e.seconds for e in events if not isinstance(e, Sampled)]
+    rows = [row.seconds for row in of(Logged, events)]
+    assert rows == sorted(rows)
+    assert min(seconds) >= 0
+    assert max(seconds) == seconds[-1]
+    assert all(e.characters_per_second > 0 for e in events if isinstance(e, Logged | Progress))
+
+
+# What the events say
+
+
+@every_engine
+def test_rows_hold_what_the_engine_gave(prose: Text, small: Chosen, engine: str) -> None:
+    model, training = small(engine=engine, log_every=1, updates=150, clip="0.5", lr=0.05)
+    rows = of(Logged, list(training_events(prose, model, training)))
+    alone = ENGINES[engine](model, training, TrainingState.initial(model, training), prose.ids)
+    result = alone.advance(np.full(150, 0.05))
+    assert [row.loss for row in rows] == result.losses.tolist()
+    assert [row.smooth_loss for row in rows] == result.smooth_losses.tolist()
+    assert [row.gradient_norm for row in rows] == result.norms.tolist()
+    assert [row.clipped for row in rows] == result.clipped.tolist()
+    assert {row.lr for row in rows} == {0.05}
+    an_epoch = (len(prose) - 1) // 5
+    assert [row.epoch for row in rows] == [row.update / an_epoch for row in rows]
+    assert rows[-1].epoch > 1
+
+
+def test_the_smooth_loss_of_rows_starts_at_the_first_loss_and_moves_a_thousandth_of_the_way(
+    prose: Text, small: Chosen
+) -> None:
+    rows = of(Logged, list(training_events(prose, *small(log_every=1))))
+    assert rows[0].smooth_loss == rows[0].loss
+    for before, row in itertools.pairwise(rows):
+        assert row.smooth_loss == pytest.approx(0.999 * before.smooth_loss + 0.001 * row.loss, rel=1e-14)
+
+
+def test_the_first_loss_is_about_25_ln_k(prose: Text) -> None:
+    model, training = settings(len(prose.vocabulary), updates=3)
+    events = list(training_events(prose, model, training))
+    first = of(Logged, events)[0].loss
+    assert first == pytest.approx(25 * math.log(len(prose.vocabulary)), rel=1e-3)
+    assert {e.first_loss for e in events if isinstance(e, Checkpoint | Finished)} == {first}
+
+
+@every_engine
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_sample_is_written_from_the_current_state_and_input_character(
+    prose: Text, small: Chosen, engine: str, cell: str
+) -> None:
+    model, training = small(engine=engine, cell=cell, updates=240, sample_every=60, init_scale=0.5)
+    an_epoch = (len(prose) - 1) // 5
+    assert 60 < an_epoch < 180
+    alone = ENGINES[engine](model, training, TrainingState.initial(model, training), prose.ids)
+    done = 0
+    for sample in of(Sampled, list(training_events(prose, model, training))):
+        alone.advance(np.full(sample.update - done, training.lr))
+        done = sample.update
+        state, place = alone.get_state().hidden, done % an_epoch * 5
+        start = Start(state if place else np.zeros_like(state), prose.ids[place : place + 1].astype(int))
+        ids, _ = alone.sample(start, 20, Choice(), Source(training.seed, SAMPLE, done))
+        assert sample.text == prose.vocabulary.decode(ids[0])
+
+
+def test_where_an_epoch_starts_a_sample_is_written_from_the_zero_state(small: Chosen) -> None:
+    text = Text.from_string("abcabcbacacbbac")  # 4 updates of 3 an epoch
+    model, training = settings(
+        3, hidden=5, seq_len=3, updates=8, sample_every=4, sample_length=40, init_scale=1.0, lr=0.5
+    )
+    sample = of(Sampled, list(training_events(text, model, training)))[1]
+    alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), text.ids)
+    alone.advance(np.full(4, 0.5))
+    zero = np.zeros_like(alone.get_state().hidden)
+    ids, _ = alone.sample(Start(zero, np.array([0])), 40, Choice(), Source(0, SAMPLE, 4))
+    assert sample.text == text.vocabulary.decode(ids[0])
+
+
+@every_engine
+def test_the_passage_is_written_from_the_best_model_and_the_zero_state(
+    prose: Text, small: Chosen, engine: str
+) -> None:
+    model, training = small(engine=engine, updates=120, lr=20.0, passage_length=70)
+    end = list(training_events(prose, model, training))[-1]
+    assert isinstance(end, Finished)
+    assert end.complete
+    assert 1 <= end.state.best_update < 120
+    best = TrainingState.of_parameters(end.state.best_parameters, model, training)
+    writer = ENGINES[engine](model, training, best)
+    start = start_after(writer, prose.vocabulary, "")
+    source = Source(training.seed, PASSAGE, end.state.best_update)
+    assert end.passage == "".join(write(writer, prose.vocabulary, start, 70, Choice(), source))
+
+
+def test_the_checkpoint_and_the_end_hold_the_state_of_the_engine(prose: Text, small: Chosen) -> None:
+    model, training = small()
+    events = list(training_events(prose, model, training))
+    alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), prose.ids)
+    alone.advance(np.full(25, training.lr))
+    expected = timeless(Checkpoint(alone.get_state(), of(Finished, events)[0].first_loss, 0.0))
+    assert timeless(of(Checkpoint, events)[-1]) == expected
+    assert timeless(replace(of(Checkpoint, events)[-1], state=of(Finished, events)[0].state)) == expected
+
+
+def test_training_prints_nothing_and_writes_nothing(
+    prose: Text,
+    small: Chosen,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    list(training_events(prose, *small()))
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Repeatable
+
+
+@every_engine
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_seed_gives_the_same_events_to_the_bit(
+    prose: Text, small: Chosen, engine: str, dtype: str
+) -> None:
+    one, same, other = (
+        lasting(list(training_events(prose, *small(engine=engine, dtype=dtype, seed=seed))))
+        for seed in (3, 3, 4)
+    )
+    assert one == same
+    assert all(a != b for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_how_long_a_slice_is_changes_no_bit(
+    prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    chosen = small(updates=200, log_every=3, sample_every=64)
+    expected = lasting(list(training_events(prose, *chosen)))
+    monkeypatch.setattr(training_module, "SLICE_SECONDS", seconds)
+    events = list(training_events(prose, *chosen))
+    assert lasting(events) == expected
+    steps = np.diff([0, *(event.update for event in of(Progress, events))])
+    assert steps.max() == (1 if seconds == 0 else 64)
+
+
+# Stopping
+
+
+class Asked:
+    """A wish to stop, at the n-th time of being asked."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("times", [0, 1, 4])
+def test_a_wish_to_stop_ends_training_after_the_slice_in_hand_with_all_that_was_learnt(
+    prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(training_module, "SLICE_SECONDS", 0.0)  # one update a slice
+    model, training = small(updates=10**9)
+    events = list(training_events(prose, model, training, Asked(times)))
+    checkpoint, end = events[-2:]
+    assert isinstance(checkpoint, Checkpoint)
+    assert isinstance(end, Finished)
+    assert not end.complete
+    assert end.passage == ""
+    assert end.state.update == checkpoint.state.update == times
+    alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), prose.ids)
+    alone.advance(np.full(times, training.lr))
+    assert timeless(checkpoint) == timeless(Checkpoint(alone.get_state(), end.first_loss, 0.0))
+    assert math.isnan(end.first_loss) == (times == 0)
+
+
+def test_a_wish_to_stop_after_the_last_update_comes_too_late(
+    prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_module, "SLICE_SECONDS", 0.0)
+    end = list(training_events(prose, *small(updates=4), Asked(4)))[-1]
+    assert isinstance(end, Finished)
+    assert end.complete
+    assert len(end.passage) == 30
+
+
+# What goes wrong
+
+
+def test_a_text_that_is_too_short_is_refused_before_the_first_event(small: Chosen) -> None:
+    model, training = small(seq_len=25)
+    with pytest.raises(
+        TextError, match="has 25 characters, but an update of 25 characters needs at least 26"
+    ):
+        training_events(Text.from_string("a" * 25), model, training)
+
+
+def until_it_fails(events: Iterator[Event]) -> tuple[list[Event], NotFiniteError]:
+    """The events up to the error, and the error."""
+    seen: list[Event] = []
+    with pytest.raises(NotFiniteError) as error:
+        seen.extend(events)  # what came before the error stays
+    return seen, error.value
+
+
+def begun(text: Text, chosen: Settings, state: TrainingState) -> Training:
+    """A training that starts from a state of ours."""
+    model, training = chosen
+    built: Engine = ENGINES[training.engine](model, training, state, text.ids)
+    return Training(text, training, built, state, never)
+
+
+@every_engine
+def test_a_parameter_that_is_not_a_number_stops_training_at_the_update_that_meets_it(
+    prose: Text, small: Chosen, engine: str
+) -> None:
+    chosen = small(engine=engine, updates=100, log_every=1, sample_every=1000)
+    state = TrainingState.initial(*chosen)
+    place = prose[:].index("h")  # first read in update 11, after a target of update 10
+    assert place // 5 == 10
+    symbol = prose.ids[place]
+    views(chosen[0], state.parameters)["U"][symbol] = np.nan
+    events, error = until_it_fails(begun(prose, chosen, state).events())
+    last = events[-1]
+    assert isinstance(last, Checkpoint)
+    assert last.state.update == 10
+    assert [row.update for row in of(Logged, events)] == list(range(1, 11))
+    assert "the loss of update 11 is not finite" in str(error)
+    assert "lower --lr (it is 0.1)" in str(error)
+    assert "a lower --lr (it is 0.1)" in str(error)
+    clean = views(chosen[0], last.state.best_parameters)
+    assert np.isfinite(np.delete(clean["U"], symbol, axis=0)).all()
+    assert math.isfinite(last.state.smooth_loss)
+
+
+def test_a_training_that_fails_at_its_first_update_still_gives_a_checkpoint(
+    prose: Text, small: Chosen
+) -> None:
+    chosen = small()
+    state = TrainingState.initial(*chosen)
+    state.parameters[:] = np.nan
+    state.parameters[0] = 0
+    events, error = until_it_fails(begun(prose, chosen, state).events())
+    assert isinstance(events[-1], Checkpoint)
+    assert events[-1].state.update == 0
+    assert math.isnan(events[-1].first_loss)
+    assert "update 1 " in str(error)
+
+
+@every_engine
+def test_a_rate_that_is_far_too_high_ends_with_a_checkpoint_of_finite_numbers(
+    prose: Text, small: Chosen, engine: str
+) -> None:
+    model, training = small(engine=engine, dtype="float32", hidden=50, clip="none", optimizer="sgd")
+    object.__setattr__(training, "lr", 1e38)  # more than settings allow
+    events, error = until_it_fails(training_events(prose, model, training))
+    last = events[-1]
+    assert isinstance(last, Checkpoint)
+    assert f"of update {last.state.update + 1} is not finite" in str(error)
+    assert "--lr (it is 1e+38)" in str(error)
+    assert np.isfinite(last.state.parameters).all()
+    assert np.isfinite(last.state.best_parameters).all()
