@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NATIVE := $(wildcard native/*.hpp native/*.cpp)
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench sanitize wheel clean
 
 # Trains on the built-in text; shows and writes everything.
 demo: $(READY)
@@ -21,19 +22,34 @@ lint: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(NATIVE)
 
 format: $(READY_DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(NATIVE)
 
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks
 
+# The core with AddressSanitizer and UBSan, in an environment of its own, under the tests that call it.
+SAN := build/sanitize
+sanitize: export LD_PRELOAD_SAN = $(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)
+sanitize:
+	$(PYTHON) -m venv $(SAN)
+	HORNBOOK_REQUIRE_CORE=1 $(SAN)/bin/pip install --quiet --disable-pip-version-check '.[dev]' \
+	  --config-settings=cmake.define.HORNBOOK_SANITIZE=ON --config-settings=build-dir=build/sanitized
+	cd tests && LD_PRELOAD="$$LD_PRELOAD_SAN" ASAN_OPTIONS=detect_leaks=0 \
+	  ../$(SAN)/bin/python -m pytest -n auto native test_engines.py
+
+wheel: $(VENV)/bin/python
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(READY): pyproject.toml $(VENV)/bin/python
+$(READY): pyproject.toml native/CMakeLists.txt native/backend.py $(NATIVE) $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 

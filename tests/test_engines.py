@@ -664,9 +664,9 @@ def test_a_rate_that_is_far_too_high_stops_at_the_first_loss_that_is_not_finite(
     small: Chosen, start: Build, engine: str, cell: str, optimizer: str
 ) -> None:
     trained = start(small(cell=cell, dtype="float32", hidden=50, optimizer=optimizer, clip="none"), engine)
-    assert_stopped_before(trained, np.full(50, 1e38), "loss")
+    assert assert_stopped_before(trained, np.full(50, 1e37), "loss") > 0
     state = trained.get_state()
-    assert np.isfinite(state.parameters).all()
+    assert state.best_update == 1
     assert np.isfinite(state.best_parameters).all()
 
 

@@ -351,6 +351,20 @@ def test_one_wrong_entry_is_found_whatever_the_engine(
     assert red(check, "hard") == red(check, "recipe") == {key}
 
 
+@pytest.mark.parametrize(("way", "error"), [("by_differences", 2e-9), ("by_complex_step", 1e-11)])
+def test_either_numerical_gradient_alone_can_turn_a_row_red(
+    prose: Text, monkeypatch: pytest.MonkeyPatch, way: str, error: float
+) -> None:
+    whole = getattr(gradients, way)
+
+    def wrong(case: Case, key: str, entries: Array) -> Array:
+        return np.asarray(whole(case, key, entries) + (error if key == "V" else 0))
+
+    monkeypatch.setattr(gradients, way, wrong)
+    check = check_gradients(prose, *settings(len(prose.vocabulary), hidden=4, seq_len=5, engine="reference"))
+    assert red(check, "hard") == red(check, "recipe") == {"V"}
+
+
 @pytest.fixture
 def of_w(prose: Text) -> Callable[[Case], Array]:
     """The gradient of W in a case, by the code as it is at that moment."""

@@ -14,7 +14,7 @@ from hornbook.errors import SettingError, known
 
 CELL_NAMES = ("vanilla",)
 OPTIMIZER_NAMES = ("adagrad", "sgd")
-ENGINE_NAMES = ("reference",)
+ENGINE_NAMES = ("native", "reference")
 DTYPE_NAMES = ("float32", "float64")
 LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
 
@@ -53,15 +53,16 @@ class Clip:
         if text == "none":
             return cls("none")
         kind, _, number = text.rpartition(":") if isinstance(text, str) else ("", "", "")
+        kind = kind if ":" in str(text) else "value"
         try:
             limit = float(number)
         except ValueError:
             limit = math.nan
-        if kind not in ("", "norm", "value") or not 0 < limit < math.inf:
+        if kind not in ("norm", "value") or not 0 < limit < math.inf:
             raise SettingError(
                 f"clip is {text!r}; expected a limit for each entry (5), for the norm (norm:1), or none"
             )
-        return cls(kind or "value", limit)
+        return cls(kind, limit)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class TrainingSettings:
     """
 
     preset: str = "classic"
-    engine: str = "reference"
+    engine: str = "native"
     seq_len: int = 25
     streams: int = 1
     objective: str = "sum"

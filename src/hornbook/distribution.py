@@ -57,8 +57,8 @@ def keep_likeliest(p: Probabilities, choice: Choice) -> Probabilities:
         ranked[..., choice.top_k :] = 0
     ranked /= ranked.sum(axis=-1, keepdims=True)
     if choice.top_p < 1:
-        before = np.cumsum(ranked, axis=-1) - ranked
-        ranked[before >= choice.top_p] = 0
+        reached = np.cumsum(ranked, axis=-1)[..., :-1] >= choice.top_p
+        ranked[..., 1:][reached] = 0
     kept = np.empty_like(p)
     np.put_along_axis(kept, order, ranked, axis=-1)
     return kept

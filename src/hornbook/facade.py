@@ -10,6 +10,7 @@ from typing import Any
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.engines import default_engine
 from hornbook.errors import TrainingFailed
 from hornbook.events import Event
 from hornbook.model import Model
@@ -26,7 +27,7 @@ def train_events(text: Text, preset: str = "classic", **changes: Any) -> Iterato
     The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
     `updates=5000`. Raises SettingError, TextError and NotFiniteError.
     """
-    model, training = settings(len(text.vocabulary), preset, **changes)
+    model, training = settings(len(text.vocabulary), preset, **{"engine": default_engine(), **changes})
     return training_events(text, model, training)
 
 
@@ -47,7 +48,7 @@ def train(
     """
     for sentence in oddities(text):
         warnings.warn(sentence, stacklevel=2)
-    model, training = settings(len(text.vocabulary), preset, **changes)
+    model, training = settings(len(text.vocabulary), preset, **{"engine": default_engine(), **changes})
     folder = choose_folder(text.name, out, name)
     display = choose_display(training.seq_len, quiet)
     with Interrupts() as interrupts:

@@ -26,6 +26,7 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import TrainingState
+from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
 from hornbook.events import Checkpoint, Event, Finished, Logged, Sampled
 from hornbook.parameters import count, views
@@ -105,6 +106,7 @@ def made_by() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
         "processor": processor(),
+        "level": chosen_level(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -17,6 +17,7 @@ import safetensors.numpy
 
 from hornbook import Run, Text, read_text, train
 from hornbook.cli.main import main
+from hornbook.engines import default_engine
 
 SMALL = ("--hidden", "8", "--seq-len", "5", "--updates", "240", "--sample-length", "20", "--quiet")
 FILES = {
@@ -80,7 +81,7 @@ def test_the_summary_holds_what_a_script_asks(trained, story):
         "seq_len": 5,
         "streams": 1,
         "characters_read": 240 * 5,
-        "engine": "reference",
+        "engine": default_engine(),
         "seed": 0,
         "finished": True,
     }

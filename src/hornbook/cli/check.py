@@ -24,7 +24,7 @@ CASES = {
 
 def check(
     texts: Texts = None,
-    engine: Annotated[str | None, typer.Option(help="Whose gradients: reference.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Whose gradients: native or reference.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden units (100).")] = None,
     seq_len: Annotated[int | None, typer.Option(help="Characters read (25).")] = None,
     init_scale: Annotated[float | None, typer.Option(help="Deviation of the initial matrices.")] = None,
@@ -41,12 +41,13 @@ def check(
     Float64, nothing clipped, on the first characters of the text. Exits 0 only if every row passes.
     """
     from hornbook.config import settings
+    from hornbook.engines import default_engine
     from hornbook.gradients import check_gradients
     from hornbook.text import read_text
 
     text = read_text(*texts or [], **reading(encoding, newlines))
     flags: dict[str, Any] = {
-        "engine": engine,
+        "engine": engine or default_engine(),
         "hidden": hidden,
         "seq_len": seq_len,
         "init_scale": init_scale,

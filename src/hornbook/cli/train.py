@@ -24,7 +24,7 @@ def train(
     texts: Texts = None,
     preset: Annotated[str | None, Flag(help="A recipe by name: classic.")] = None,
     config: Annotated[Path | None, Flag(help="Repeat the run whose config.toml this is.")] = None,
-    engine: Annotated[str | None, Flag(help="What computes: reference (NumPy).")] = None,
+    engine: Annotated[str | None, Flag(help="What computes: native (C++) or reference (NumPy).")] = None,
     hidden: Annotated[int | None, Flag(help="Hidden units (100).")] = None,
     seq_len: Annotated[int | None, Flag(help="Characters per update (25).")] = None,
     lr: Annotated[float | None, Flag(help="Learning rate (0.1).")] = None,
@@ -63,6 +63,7 @@ def train(
     }  # fmt: skip
     old = repeated(config)
     flags = {**old_settings(old), **{k: v for k, v in flags.items() if v is not None}}
+    flags.setdefault("engine", engine_here())
     text = open_text(texts, reading(encoding, newlines), old, config)
     model, training = resolve(text, flags, updates, epochs)
     folder = choose_folder(text.name, out, name)
@@ -70,6 +71,16 @@ def train(
     with Interrupts() as interrupts:
         run = train_into(folder, text, model, training, display, interrupts.stop)
     conclude(run, silent=quiet or as_json)
+
+
+def engine_here() -> str:
+    """The engine that trains where none is named; it is told where that is not the fast one."""
+    from hornbook.engines import NO_CORE, default_engine
+
+    engine = default_engine()
+    if engine != "native":
+        print(f"warning: {NO_CORE}", file=sys.stderr)
+    return engine
 
 
 def repeated(config: Path | None) -> Config | None:

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from hornbook.engines.interface import Advance, Engine, Gradients, Start, TrainingState
+from hornbook.engines.native import NativeEngine, levels
 from hornbook.engines.reference import ReferenceEngine
 
-ENGINES: dict[str, type[Engine]] = {"reference": ReferenceEngine}
+ENGINES: dict[str, type[Engine]] = {"native": NativeEngine, "reference": ReferenceEngine}
 
-__all__ = ["ENGINES", "Advance", "Engine", "Gradients", "Start", "TrainingState"]
+__all__ = ["ENGINES", "Advance", "Engine", "Gradients", "Start", "TrainingState", "default_engine"]
+
+
+def default_engine() -> str:
+    """The engine that trains where none is named: the native one, or the reference where an
+    installation has no core."""
+    return "native" if levels() else "reference"
+
+
+NO_CORE = (
+    "this installation has no native core, so the reference engine trains, about ten times slower; "
+    "install a C++ compiler (Debian: apt install g++), then hornbook again"
+)

@@ -22,7 +22,7 @@ from hornbook.distribution import Choice
 from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Start, TrainingState
 from hornbook.errors import SettingError, known
 from hornbook.optimizers import OPTIMIZERS
-from hornbook.parameters import views
+from hornbook.parameters import count, views
 from hornbook.philox import Source
 from hornbook.text import Ids
 
@@ -95,18 +95,18 @@ class NativeEngine:
         self.model, self.training = model, training
         self.ids = None if ids is None else np.ascontiguousarray(ids)
         self.module, self.suffix = core(), SUFFIXES[training.dtype]
-        how = Clip.parse(training.clip)
-        self.core = getattr(self.module, f"Core{self.suffix}")(
-            model.vocabulary,
-            model.hidden,
-            training.seq_len,
-            training.optimizer,
-            how.kind,
-            how.limit,
-            1 / training.seq_len if training.objective == "mean" else 1.0,
-        )
+        self.core = self.core_for(training.seq_len, training.streams)
         self.sampler: Any = None
         self.set_state(state)
+
+    def core_for(self, seq_len: int, streams: int) -> Any:
+        """A core that reads T characters at a time and differentiates one of B streams' share of the
+        objective."""
+        model, training = self.model, self.training
+        how = Clip.parse(training.clip)
+        share = 1 / (streams * seq_len) if training.objective == "mean" else 1 / streams
+        make = getattr(self.module, f"Core{self.suffix}")
+        return make(model.vocabulary, model.hidden, seq_len, training.optimizer, how.kind, how.limit, share)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -115,13 +115,13 @@ class NativeEngine:
 
     def set_state(self, state: TrainingState) -> None:
         """Take over a copy of all that is to be remembered."""
-        self.parameters: Array | None = contiguous(state.parameters, self.dtype)
+        self.parameters = contiguous(state.parameters, self.dtype)
         self.sampler = None
         slots = OPTIMIZERS[self.training.optimizer].slots
         self.core.set_state(
             state.update,
             self.parameters,
-            contiguous(state.memory, self.dtype).reshape(slots, -1),
+            contiguous(state.memory, self.dtype).reshape(slots, self.parameters.size),
             contiguous(state.hidden, self.dtype).ravel(),
             state.smooth_loss,
             state.best_smooth_loss,
@@ -145,31 +145,38 @@ class NativeEngine:
 
     def current(self) -> Array:  # (P,)
         """The parameters as they are now."""
-        if self.parameters is None:
+        if not self.parameters.size:
             self.parameters = self.core.get_state()["parameters"]
         return self.parameters
 
     def loss_and_gradients(
         self, x: Integers, y: Integers, state: Array, dstate: Array | None = None
     ) -> Gradients:
-        """Read x (T, 1), predict y (T, 1); see `Engine`."""
-        end = np.zeros(self.model.hidden) if dstate is None else dstate
-        loss, flat, _, final, first = self.core.loss_and_gradients(
-            self.current(),
-            contiguous(x.ravel(), np.int64),
-            contiguous(y.ravel(), np.int64),
-            contiguous(state.ravel(), self.dtype),
-            contiguous(end.ravel(), self.dtype),
-        )
-        return Gradients(
-            loss, views(self.model, flat), final.reshape(state.shape), first.reshape(state.shape)
-        )
+        """Read x (T, B), predict y (T, B), stream after stream; see `Engine`."""
+        T, B = x.shape
+        core, end = self.core_for(T, B), np.zeros(state.shape) if dstate is None else dstate
+        total, flat = 0.0, np.zeros_like(self.current())
+        final, first = (np.empty(state.shape, self.dtype) for _ in range(2))
+        for b in range(B):
+            loss, gradient, _, final[0, 0, b], first[0, 0, b] = core.loss_and_gradients(
+                self.current(),
+                contiguous(x[:, b], np.int64),
+                contiguous(y[:, b], np.int64),
+                contiguous(state[0, 0, b], self.dtype),
+                contiguous(end[0, 0, b], self.dtype),
+            )
+            total += loss / B
+            flat += gradient
+        return Gradients(total, views(self.model, flat), final, first)
 
     def advance(self, rates: Floats) -> Advance:
         """Make one update for each learning rate; see `Engine`."""
         assert self.ids is not None, "an engine without a text cannot advance"
-        self.parameters = self.sampler = None
-        return Advance(*self.core.advance(self.ids, contiguous(rates, np.float64)))
+        self.parameters, self.sampler = np.empty(0), None  # asked for again when they are needed
+        losses, smooth, norms, clipped, stopped = self.core.advance(self.ids, contiguous(rates, np.float64))
+        if Clip.parse(self.training.clip).kind == "norm":
+            clipped = clipped * count(self.model)  # the core counts the updates in which all entries change
+        return Advance(losses, smooth, norms, clipped, stopped)
 
     def step(self, ids: Integers | None, state: Array) -> tuple[Array, Array]:
         """Read one character in each stream, or none; see `Engine`."""

@@ -1,0 +1,189 @@
+// The three products a recurrent network is made of, all as sums of rows of a right-hand matrix held in
+// panels.
+//
+//   R  rows of a block    C  vectors of a block (R x C accumulators stay in registers)
+//   N  lanes of a vector     depth  the length of the sums     ld*  distance between two rows of a matrix
+//
+// `multiply` serves out = bias + a @ b (output layer, gradient of h) and out = a.T @ b (gradients of W and V:
+// the sum runs over time); `add_rows` serves out = start + x @ w for a single x: the recurrence. The order of
+// every sum is fixed by the sizes alone.
+#pragma once
+
+#include "panels.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+inline constexpr int BlockVectors = Registers == 32 ? 4 : 2;
+inline constexpr int BlockRows = Registers == 32 ? 8 : 6;
+
+// Rows of accumulators that fit beside C vectors of b and a broadcast.
+constexpr int rows_for(int C) { return std::min(BlockRows, (Registers - 1 - C) / C); }
+
+// out (R, C·N) = bias + a @ b            (Turned: a.T @ b)
+//
+// Element (r, k) of a stands at a[r·lda + k], or at a[k·lda + r] when Turned.
+template <class Real, int R, int C, int N, bool Turned>
+void block(Real* __restrict out, Size ldo, const Real* __restrict bias,  // (R, C·N)  (C·N,) or null
+           const Real* __restrict a, Size lda, const Real* __restrict b, Size ldb, Size depth) {
+    using V = Vec<Real, N>;
+    V sum[R][C];
+    HORNBOOK_UNROLL
+    for (int c = 0; c < C; ++c) {
+        const V start = bias ? load<Real, N>(bias + c * N) : V{};
+        HORNBOOK_UNROLL
+        for (int r = 0; r < R; ++r) sum[r][c] = start;
+    }
+    for (Size k = 0; k < depth; ++k, b += ldb) {
+        V row[C];
+        HORNBOOK_UNROLL
+        for (int c = 0; c < C; ++c) row[c] = load<Real, N>(b + c * N);
+        HORNBOOK_UNROLL
+        for (int r = 0; r < R; ++r) {
+            const V x = broadcast<Real, N>(Turned ? a[k * lda + r] : a[r * lda + k]);
+            HORNBOOK_UNROLL
+            for (int c = 0; c < C; ++c) sum[r][c] = fma(x, row[c], sum[r][c]);
+        }
+    }
+    HORNBOOK_UNROLL
+    for (int r = 0; r < R; ++r) {
+        HORNBOOK_UNROLL
+        for (int c = 0; c < C; ++c) store(out + r * ldo + c * N, sum[r][c]);
+    }
+}
+
+template <class Real>
+using Block = void (*)(Real*, Size, const Real*, const Real*, Size, const Real*, Size, Size);
+
+// The blocks of 1, 2 ... rows that are C vectors wide.
+template <class Real, int C, int N, bool Turned> struct Blocks {
+    template <int... R> static constexpr Block<Real> pick(Size rows, std::integer_sequence<int, R...>) {
+        constexpr Block<Real> table[] = {block<Real, R + 1, C, N, Turned>...};
+        return table[rows - 1];
+    }
+    static constexpr int most = rows_for(C);
+    static constexpr Block<Real> of(Size rows) { return pick(rows, std::make_integer_sequence<int, most>{}); }
+};
+
+// All rows of a column of blocks: b's C vectors stay in the nearest cache meanwhile.
+template <class Real, int C, int N, bool Turned>
+void blocks(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, const Real* b, Size ldb,
+            Size rows, Size depth) {
+    using Of = Blocks<Real, C, N, Turned>;
+    const Size parts = (rows + Of::most - 1) / Of::most;
+    for (Size i = 0; i < parts; ++i) {
+        const Size r = share(rows, parts, i), n = share(rows, parts, i + 1) - r;
+        Of::of(n)(out + r * ldo, ldo, bias, a + (Turned ? r : r * lda), lda, b, ldb, depth);
+    }
+}
+
+template <class Real, int N, bool Turned> auto blocks_of(Size vectors) {
+    if (vectors == 1) return blocks<Real, 1, N, Turned>;
+    if (vectors == 2) return blocks<Real, 2, N, Turned>;
+    if (vectors == 3) return blocks<Real, std::min(3, BlockVectors), N, Turned>;
+    return blocks<Real, BlockVectors, N, Turned>;
+}
+
+// out (rows, vectors·Lanes) = bias + a @ b, for whole vectors of columns divided evenly into blocks.
+template <class Real, bool Turned>
+void multiply(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, const Real* b, Size ldb,
+              Size rows, Size depth, Size vectors) {
+    constexpr int N = Lanes<Real>;
+    const Size parts = (vectors + BlockVectors - 1) / BlockVectors;
+    for (Size i = 0; i < parts; ++i) {
+        const Size c = share(vectors, parts, i), n = share(vectors, parts, i + 1) - c;
+        const auto run = blocks_of<Real, N, Turned>(n);
+        run(out + c * N, ldo, bias ? bias + c * N : nullptr, a, lda, b + c * N, ldb, rows, depth);
+    }
+}
+
+// out (rows, lanes) = bias + a @ b for the narrow vector that ends a row.
+template <class Real, bool Turned>
+void multiply_tail(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, const Real* b, Size ldb,
+                   Size rows, Size depth, Size lanes) {
+    const auto run =
+        lanes == Half<Real> ? blocks<Real, 1, Half<Real>, Turned> : blocks<Real, 1, Quarter<Real>, Turned>;
+    run(out, ldo, bias, a, lda, b, ldb, rows, depth);
+}
+
+// out (rows, w.columns) = bias + a @ w
+template <class Real>
+void multiply(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, const Real* w,
+              const Panels<Real>& shape, Size rows) {
+    for (Size p = 0; p < shape.panels; ++p) {
+        const Size j = shape.first(p) * Lanes<Real>;
+        multiply<Real, false>(out + j, ldo, bias ? bias + j : nullptr, a, lda, w + shape.offset(p),
+                              shape.width(p), rows, shape.rows, shape.vectors(p));
+    }
+    const Size j = shape.tail_column();
+    if (shape.tail > 0)
+        multiply_tail<Real, false>(out + j, ldo, bias ? bias + j : nullptr, a, lda, w + shape.tail_offset(),
+                                   shape.tail, rows, shape.rows, shape.tail);
+}
+
+// out (C·Lanes + N,) = start + x @ w, one panel and, beside it, the narrow tail (N lanes; N = 0: none)
+//
+// Even and odd rows have their own accumulators: a fused multiply-add takes four cycles, and a narrow panel
+// alone would wait for it.
+template <class Real, int C, int N>
+void rows_of_panel(Real* out, const Real* start, const Real* x, const Real* w, const Real* tail, Size depth,
+                   bool upward) {
+    constexpr int lanes = Lanes<Real>, c_ = C > 0 ? C : 1, n_ = N > 0 ? N : lanes;
+    Vec<Real> sum[2][c_];
+    Vec<Real, n_> end[2] = {};
+    HORNBOOK_UNROLL
+    for (int c = 0; c < C; ++c)
+        sum[0][c] = start ? load<Real>(start + c * lanes) : Vec<Real>{}, sum[1][c] = Vec<Real>{};
+    if (N > 0 && start) end[0] = load<Real, n_>(start + C * lanes);
+    const auto add = [&](Size k, int odd) __attribute__((always_inline)) {
+        const Vec<Real> xk = broadcast<Real>(x[k]);
+        HORNBOOK_UNROLL
+        for (int c = 0; c < C; ++c)
+            sum[odd][c] = fma(xk, load<Real>(w + k * C * lanes + c * lanes), sum[odd][c]);
+        if (N > 0) end[odd] = fma(narrow<Real, n_, lanes>(xk), load<Real, n_>(tail + k * N), end[odd]);
+    };
+    const Size step = upward ? -1 : 1;
+    Size k = upward ? depth - 1 : 0;
+    for (Size pairs = depth / 2; pairs > 0; --pairs, k += 2 * step) add(k, 0), add(k + step, 1);
+    if (depth % 2) add(k, 0);
+    HORNBOOK_UNROLL
+    for (int c = 0; c < C; ++c) store(out + c * lanes, sum[0][c] + sum[1][c]);
+    if (N > 0) store(out + C * lanes, end[0] + end[1]);
+}
+
+template <class Real, int N, int... C>
+void rows_of_panel(Size vectors, std::integer_sequence<int, C...>, Real* out, const Real* start,
+                   const Real* x, const Real* w, const Real* tail, Size depth, bool upward) {
+    using Rows = void (*)(Real*, const Real*, const Real*, const Real*, const Real*, Size, bool);
+    constexpr Rows table[] = {rows_of_panel<Real, C, N>...};
+    table[vectors](out, start, x, w, tail, depth, upward);
+}
+
+// out (columns,) = start + x @ w
+//
+// A weight matrix is read once a time step. Reading it alternately downward and upward finds in L1 what the
+// step before left there.
+template <class Real>
+void add_rows(Real* out, const Real* start, const Real* x, const Real* w, const Panels<Real>& shape,
+              bool upward) {
+    constexpr std::make_integer_sequence<int, PanelVectors + 1> widths{};
+    const Size panels = std::max<Size>(shape.panels, 1);
+    for (Size i = 0; i < panels; ++i) {
+        const Size p = upward ? panels - 1 - i : i, vectors = shape.panels ? shape.vectors(p) : 0;
+        const Size j = shape.panels ? shape.first(p) * Lanes<Real> : 0,
+                   lanes = p == panels - 1 ? shape.tail : 0;
+        const Real *panel = w + j * shape.rows, *tail = w + shape.tail_offset(),
+                   *from = start ? start + j : nullptr;
+        if (lanes == 0)
+            rows_of_panel<Real, 0>(vectors, widths, out + j, from, x, panel, tail, shape.rows, upward);
+        else if (lanes == Half<Real>)
+            rows_of_panel<Real, Half<Real>>(vectors, widths, out + j, from, x, panel, tail, shape.rows,
+                                            upward);
+        else
+            rows_of_panel<Real, Quarter<Real>>(vectors, widths, out + j, from, x, panel, tail, shape.rows,
+                                               upward);
+    }
+}
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook

@@ -1,0 +1,60 @@
+// Clip and step, on a contiguous stretch of parameters: elementwise, so padding (gradient zero) stays as it
+// is.
+//
+//   theta  parameters (from is out, or the block they stood in before)     m  AdaGrad's memory
+//   g      gradient
+//   all (n,), n rounded up to whole vectors
+#pragma once
+
+#include "math.hpp"
+#include "panels.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+enum class Optimizer { sgd, adagrad };
+enum class Clip { none, value, norm };
+
+struct Measured {
+    double squares = 0;  // Σ g², before clipping
+    int64_t beyond = 0;  // entries with |g| > limit
+};
+
+// m += g * g; theta -= rate * g / np.sqrt(m + 1e-8)         (SGD: theta -= rate * g)
+template <class Real, Optimizer optimizer, bool clip, bool measure>
+void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restrict g_, Size n, Real rate,
+          Real limit, Measured& measured) {
+    const Vec<Real> top = broadcast(limit), eta = broadcast(rate), epsilon = broadcast(Real(1e-8));
+    Vec<Real> squares{};
+    IntVec<Real> beyond{};
+    for (Size i = 0; i < n; i += Lanes<Real>) {
+        Vec<Real> g = load(g_ + i);
+        if constexpr (measure) squares = fma(g, g, squares);
+        if constexpr (measure && clip) beyond -= absolute<Real>(g) > top;
+        if constexpr (clip) g = max(-top, min(top, g));
+        if constexpr (optimizer == Optimizer::adagrad) {
+            const Vec<Real> memory = fma(g, g, load(m + i));
+            store(m + i, memory);
+            g *= reciprocal_root<Real>(memory + epsilon);
+        }
+        store(theta + i, fma(-eta, g, load(from + i)));
+    }
+    if constexpr (measure) measured.squares += double(reduce_add<Real>(squares));
+    if constexpr (measure && clip)
+        for (int i = 0; i < Lanes<Real>; ++i) measured.beyond += beyond[i];
+}
+
+template <class Real>
+using Step = void (*)(Real*, const Real*, Real*, const Real*, Size, Real, Real, Measured&);
+
+template <class Real> Step<Real> choose_step(Optimizer optimizer, bool clip, bool measure) {
+    constexpr auto sgd = Optimizer::sgd, adagrad = Optimizer::adagrad;
+    if (optimizer == sgd)
+        return clip ? (measure ? step<Real, sgd, true, true> : step<Real, sgd, true, false>)
+                    : (measure ? step<Real, sgd, false, true> : step<Real, sgd, false, false>);
+    return clip ? (measure ? step<Real, adagrad, true, true> : step<Real, adagrad, true, false>)
+                : (measure ? step<Real, adagrad, false, true> : step<Real, adagrad, false, false>);
+}
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook

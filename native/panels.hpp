@@ -1,0 +1,138 @@
+// How a weight matrix lies in memory: panels as wide as the accumulators of one pass, so that every product
+// reads it straight through.
+//
+//   rows, columns   of the matrix     full   whole vectors in a row     panels  of `width` lanes
+//   tail   lanes of the narrow vector that ends a row (0: none)
+//   strip  Lanes rows of one panel: one contiguous block, a tile of gradient at a time
+//
+// The last columns that do not fill half a vector are kept in a narrower one: at H = 100 a row is 6 vectors
+// and 4 lanes, not 7 vectors, which saves a tenth of the memory (W stays nearer to L1) and half a vector of
+// arithmetic in every product.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "simd.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+using Size = std::ptrdiff_t;
+
+// The widths a narrow vector may have; none is below 128 bits, so the 128-bit levels have none at all.
+template <class Real> inline constexpr int Half = std::max<int>(Lanes<Real> / 2, 16 / sizeof(Real));
+template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> / 4, 16 / sizeof(Real));
+
+// Vectors of one panel: two sets of accumulators (even and odd rows) and a broadcast must fit the registers.
+inline constexpr int PanelVectors = Registers == 32 ? 8 : 6;
+
+template <class Real> constexpr Size round_up(Size n, Size to = Lanes<Real>) {
+    return (n + to - 1) / to * to;
+}
+
+// The first item of part `i` when `total` items are divided into `parts` as evenly as can be.
+constexpr Size share(Size total, Size parts, Size i) { return total * i / parts; }
+
+template <class Real> struct Panels {
+    Size rows = 0, columns = 0, full = 0, tail = 0, panels = 0;
+    Size narrow = 0,
+         wider =
+             0;  // vectors of a panel; the first `wider` panels have one more (no quotients in the time loop)
+
+    Panels() = default;
+    Panels(Size rows_, Size columns_) : rows(rows_), columns(columns_) {
+        constexpr Size lanes = Lanes<Real>;
+        full = columns / lanes;
+        const Size rest = columns % lanes;
+        for (Size n = lanes; rest > 0 && n >= std::max<Size>(rest, Quarter<Real>); n /= 2) tail = n;
+        if (tail == lanes) full += 1, tail = 0;  // more than half of it is used: a whole vector
+        panels = (full + PanelVectors - 1) / PanelVectors;
+        if (panels > 0) narrow = full / panels, wider = full % panels;
+    }
+
+    Size first(Size panel) const { return panel * narrow + std::min(panel, wider); }  // its first vector
+    Size vectors(Size panel) const { return narrow + (panel < wider); }
+    Size width(Size panel) const { return vectors(panel) * Lanes<Real>; }        // lanes, also its row stride
+    Size offset(Size panel) const { return first(panel) * Lanes<Real> * rows; }  // where it begins
+    Size tail_column() const { return full * Lanes<Real>; }
+    Size tail_offset() const { return tail_column() * rows; }
+    Size size() const { return round_up<Real>((tail_column() + tail) * rows); }
+
+    // Calls visit(flat column, place in the panels, how many lie side by side, row) for every run of real
+    // entries.
+    template <class Visit> void each_run(Visit visit) const {
+        for (Size p = 0; p < panels; ++p)
+            for (Size i = 0; i < rows; ++i) {
+                const Size j = first(p) * Lanes<Real>;
+                visit(i * columns + j, offset(p) + i * width(p), std::min(width(p), columns - j));
+            }
+        for (Size i = 0; i < rows && tail > 0; ++i)
+            visit(i * columns + tail_column(), tail_offset() + i * tail, columns - tail_column());
+    }
+    void pack(Real* panel, const Real* flat) const {
+        each_run([&](Size from, Size to, Size n) { std::copy_n(flat + from, n, panel + to); });
+    }
+    void unpack(Real* flat, const Real* panel) const {
+        each_run([&](Size to, Size from, Size n) { std::copy_n(panel + from, n, flat + to); });
+    }
+
+    // Calls visit(first row, rows, first column, columns, place, row stride) for every strip: Lanes rows
+    // (fewer at the end) of one panel.
+    template <class Visit> void each_strip(Visit visit) const {
+        for (Size p = 0; p < panels + (tail > 0); ++p) {
+            const bool last = p == panels;
+            const Size j = last ? tail_column() : first(p) * Lanes<Real>, stride = last ? tail : width(p),
+                       at = last ? tail_offset() : offset(p);
+            for (Size i = 0; i < rows; i += Lanes<Real>)
+                visit(i, std::min<Size>(Lanes<Real>, rows - i), j, stride, at + i * stride, stride);
+        }
+    }
+
+    // Where element (i, j) lies, and how far below it the next row is.
+    Size panel_of(Size j) const {
+        Size p = 0;
+        while (p + 1 < panels && first(p + 1) * Lanes<Real> <= j) ++p;
+        return p;
+    }
+    Size stride(Size j) const { return j >= tail_column() ? tail : width(panel_of(j)); }
+    Size place(Size i, Size j) const {
+        if (j >= tail_column()) return tail_offset() + i * tail + (j - tail_column());
+        const Size p = panel_of(j);
+        return offset(p) + i * width(p) + (j - first(p) * Lanes<Real>);
+    }
+};
+
+// out (N, N), row stride ldo = block.T, in registers
+template <class Real, int N> void transpose_block(Real* out, Size ldo, const Real* block, Size ld) {
+    Vec<Real, N> rows[N];
+    HORNBOOK_UNROLL
+    for (int i = 0; i < N; ++i) rows[i] = load<Real, N>(block + i * ld);
+    transpose<Real, N>(rows);
+    HORNBOOK_UNROLL
+    for (int i = 0; i < N; ++i) store(out + i * ldo, rows[i]);
+}
+
+// turned (columns x rows of the matrix, in panels `to`) = one strip of the matrix, transposed
+//
+// Lanes rows become Lanes columns: one vector of each row of the transposed panels. Whole squares are turned
+// in registers, the edges in small squares, and what is left there one number at a time.
+template <class Real>
+void transpose_strip(Real* turned, const Panels<Real>& to, const Real* strip, Size row, Size rows,
+                     Size column, Size columns, Size stride) {
+    constexpr int N = Lanes<Real>, n = Quarter<Real>;
+    columns = std::min(columns, to.rows - column);
+    const Size ldo = to.stride(row);
+    Real* out = turned + to.place(column, row);
+    Size j = 0;
+    for (; rows == N && j + N <= columns; j += N)
+        transpose_block<Real, N>(out + j * ldo, ldo, strip + j, stride);
+    for (; rows % n == 0 && j + n <= columns; j += n)
+        for (Size i = 0; i < rows; i += n)
+            transpose_block<Real, n>(out + j * ldo + i, ldo, strip + i * stride + j, stride);
+    for (; j < columns; ++j)
+        for (Size i = 0; i < rows; ++i) out[j * ldo + i] = strip[i * stride + j];
+}
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook

@@ -1,0 +1,102 @@
+// A window of T characters: forward through time, the loss, and backward through time to the gradients before
+// the weights' products. Whatever is not recurrent is one product over all T. The recurrence is written once,
+// for every cell.
+//
+//   T  time steps     K  symbols     H  units     GH  gates·units     ld*  rows padded to whole vectors
+#pragma once
+
+#include "cells.hpp"
+#include "layout.hpp"
+#include "matmul.hpp"
+#include "softmax.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+template <class Cell> class Window {
+  public:
+    using Real = typename Cell::Real;
+    const Layout<Cell>& at;
+    const Size T;
+    Buffer<uint32_t> x, y;  // (T,)  characters read, and those to foretell
+    Buffer<Real> h, v;      // (T+1, ldh) (ldg,)     h[0] is the incoming state
+    Buffer<Real> o, d_o;    // (T, ldk)              logits, and the objective's gradient with respect to them
+    Buffer<Real> dh, da;    // (T+1, ldh) (T, ldg)   dh[0] is the gradient of the incoming state
+    Buffer<Real> nats, most;  // (round_up(T),)
+    Buffer<int32_t> first,
+        next;  // (K,) (T,)             when each symbol is first read (-1: never), and when again after t
+
+    Window(const Layout<Cell>& layout, Size steps)
+        : at(layout), T(steps), x(T), y(T), h((T + 1) * at.ldh), v(at.ldg), o(T * at.ldk), d_o(T * at.ldk),
+          dh((T + 1) * at.ldh), da(T * at.ldg), nats(round_up<Real>(T)), most(round_up<Real>(T)), first(at.K),
+          next(T) {
+        std::fill_n(static_cast<int32_t*>(first), at.K, -1);
+        for (Size t = 0; t < T; ++t)
+            std::fill(o + t * at.ldk + at.K, o + (t + 1) * at.ldk, -std::numeric_limits<Real>::infinity());
+    }
+
+    // for t in range(T): h[t+1] = cell(U[x[t]] + b, h[t] @ W)
+    void read(const Weights<Cell>& weights, Size steps) {
+        const Real* b = weights.block + at.b;
+        for (Size t = 0; t < steps; ++t) {
+            add_rows<Real>(v, nullptr, h + t * at.ldh, weights.block + at.W, at.w, t % 2);
+            Cell::step(h + (t + 1) * at.ldh, weights.row_of_u(x[t]), b, v, at.ldh);
+        }
+    }
+
+    // o = h[1:] @ V + c
+    void foretell(const Weights<Cell>& weights, Size steps) {
+        multiply<Real>(o, at.ldk, weights.block + at.c, h + at.ldh, at.ldh, weights.block + at.V, at.v,
+                       steps);
+    }
+
+    // Σ_t logsumexp(o[t]) - o[t, y[t]], and d_o
+    double lose(Real scale) {
+        softmax_loss<Real>(d_o, nats, most, o, y, T, at.ldk, scale);
+        double loss = 0;
+        for (Size t = 0; t < T; ++t) loss += double(nats[t]);
+        return loss;
+    }
+
+    // nats = logsumexp(o) - o[y], nothing else: reading without learning
+    void weigh(Size steps) {
+        for (Size t = 0; t < steps; ++t) {
+            const auto [peak, sum] = exponentials<Real>(d_o, o + t * at.ldk, at.ldk);
+            most[t] = peak, nats[t] = sum;
+        }
+        finish_nats<Real>(nats, most, o, y, steps, at.ldk);
+    }
+
+    // dh[1:] = d_o @ V.T; dh[T] += dstate; for t in reversed(range(T)): da[t] = cell'(dh[t+1]); dh[t] +=
+    // da[t] @ W.T
+    //
+    // Returns Σ |da|. dh[0], which only a caller who asked for it reads, is left to `into_state`.
+    double go_back(const Weights<Cell>& weights, const Real* dstate) {
+        multiply<Real>(dh + at.ldh, at.ldh, nullptr, d_o, at.ldk, weights.turned + at.Vt, at.v_turned, T);
+        for (Size i = 0; dstate && i < at.H; ++i) dh[T * at.ldh + i] += dstate[i];
+        Vec<Real> total{};
+        for (Size t = T - 1; t >= 0; --t) {
+            Real *dh_t = dh + (t + 1) * at.ldh, *da_t = da + t * at.ldg;
+            if (t < T - 1)
+                add_rows<Real>(dh_t, dh_t, da_t + at.ldg, weights.turned + at.Wt, at.w_turned, t % 2);
+            Cell::step_back(da_t, dh_t, h + (t + 1) * at.ldh, at.ldh, total);
+        }
+        return double(reduce_add<Real>(total));
+    }
+
+    // dh[0] = da[0] @ W.T
+    void into_state(const Weights<Cell>& weights) {
+        add_rows<Real>(dh, nullptr, da, weights.turned + at.Wt, at.w_turned, false);
+    }
+
+    // When each symbol is read: what the rows of U's gradient are sums over.
+    void link_symbols() {
+        for (Size t = T - 1; t >= 0; --t) next[t] = first[x[t]], first[x[t]] = int32_t(t);
+    }
+    void unlink_symbols() {
+        for (Size t = 0; t < T; ++t) first[x[t]] = -1;
+    }
+};
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook

@@ -1,0 +1,129 @@
+// Writing: one character after the other, many independent streams side by side over the cores.
+//
+//   S  streams     n  characters of each     K  symbols     H  hidden units
+//
+// A stream's characters depend on its own state, last character and random numbers only, and a random number
+// on (seed, purpose, stream, update, position) only: threads and the way n is split change nothing.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "philox.hpp"
+#include "recurrence.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+struct Taste {
+    double temperature;  // 0: the most likely symbol
+    int64_t top_k;       // 0: all
+    double top_p;        // 1: all
+};
+
+// Draws a symbol from softmax(o / temperature), cut to the top_k most likely and then to the fewest that
+// reach top_p.
+template <class Real> class Chooser {
+  public:
+    explicit Chooser(Size K)
+        : K_(K), kept_(K), weights_(round_up<double>(K)), scaled_(round_up<double>(K)), order_(size_t(K)) {}
+
+    int64_t choose(const Real* o, const Taste& taste, double uniform) {
+        const int64_t likeliest = std::max_element(o, o + K_) - o;  // the lowest id where several are equal
+        if (taste.temperature == 0) return likeliest;
+        // p = np.exp((o - o.max()) / temperature)
+        for (Size k = 0; k < K_; ++k) scaled_[k] = (double(o[k]) - double(o[likeliest])) / taste.temperature;
+        for (Size k = 0; k < K_; k += Lanes<double>) store(weights_ + k, exp<double>(load(scaled_ + k)));
+        if ((taste.top_k > 0 && taste.top_k < K_) || taste.top_p < 1) cut(taste);
+        return invert(uniform);
+    }
+
+  private:
+    Size K_;
+    Buffer<char> kept_;                // (K,)
+    Buffer<double> weights_, scaled_;  // (round_up(K),)
+    std::vector<int32_t> order_;       // (K,)
+
+    // Zeroes the weights that are cut. Sorted by falling weight, equal ones by id.
+    void cut(const Taste& taste) {
+        for (Size k = 0; k < K_; ++k) order_[size_t(k)] = int32_t(k), kept_[k] = 0;
+        std::sort(order_.begin(), order_.end(), [this](int32_t a, int32_t b) {
+            return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b;
+        });
+        const Size most = taste.top_k > 0 ? std::min<Size>(taste.top_k, K_) : K_;
+        double total = 0, reached = 0;
+        for (Size i = 0; i < most; ++i) total += weights_[order_[size_t(i)]];
+        for (Size i = 0; i < most; ++i) {
+            kept_[order_[size_t(i)]] = 1;
+            reached += weights_[order_[size_t(i)]];
+            if (taste.top_p < 1 && reached >= taste.top_p * total) break;
+        }
+        for (Size k = 0; k < K_; ++k)
+            if (!kept_[k]) weights_[k] = 0;
+    }
+
+    // np.searchsorted(np.cumsum(p), uniform * p.sum(), side="right"), never a symbol that is cut
+    int64_t invert(double uniform) const {
+        double total = 0, reached = 0;
+        for (Size k = 0; k < K_; ++k) total += weights_[k];
+        int64_t last = 0;
+        for (Size k = 0; k < K_; ++k) {
+            if (weights_[k] == 0) continue;
+            last = k, reached += weights_[k];
+            if (reached > uniform * total) break;
+        }
+        return last;
+    }
+};
+
+template <class Cell> class Sampler {
+  public:
+    using Real = typename Cell::Real;
+    explicit Sampler(const Weights<Cell>& weights) : weights_(weights) {}
+
+    // ids (S, n), state (S, H) and last (S,) in and out; last[s] = -1: no character was read yet, the state
+    // alone foretells the first.
+    void sample(int64_t* ids, Real* state, int64_t* last, Size S, Size n, const Taste& taste,
+                const Place& place, uint64_t position, Size threads) const {
+        std::atomic<Size> next{0};
+        const auto work = [&] {
+            for (Size s; (s = next.fetch_add(1)) < S;) {
+                Place own = place;
+                own.stream += uint64_t(s);
+                write(ids + s * n, state + s * weights_.at.H, last[s], n, taste, own, position);
+            }
+        };
+        std::vector<std::thread> helpers;
+        for (Size i = 1; i < std::min(threads, S); ++i) helpers.emplace_back(work);
+        work();
+        for (std::thread& helper : helpers) helper.join();
+    }
+
+  private:
+    const Weights<Cell>& weights_;
+
+    void write(int64_t* ids, Real* state, int64_t& last, Size n, const Taste& taste, const Place& place,
+               uint64_t position) const {
+        const Layout<Cell>& at = weights_.at;
+        Buffer<Real> h(2 * at.ldh), v(at.ldg), o(at.ldk);
+        Chooser<Real> chooser(at.K);
+        Real *now = h, *before = h + at.ldh;
+        std::copy_n(state, at.H, now);
+        for (Size i = 0; i < n; ++i) {
+            if (last >= 0) {  // h = cell(U[last] + b, h @ W)
+                std::swap(now, before);
+                add_rows<Real>(v, nullptr, before, weights_.block + at.W, at.w, false);
+                Cell::step(now, weights_.row_of_u(last), weights_.block + at.b, v, at.ldh);
+            }
+            add_rows<Real>(o, weights_.block + at.c, now, weights_.block + at.V, at.v,
+                           true);  // o = h @ V + c
+            ids[i] = last = chooser.choose(o, taste, uniform(place, position + uint64_t(i)));
+        }
+        std::copy_n(now, at.H, state);
+    }
+};
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook

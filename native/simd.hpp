@@ -1,0 +1,192 @@
+// One vector of numbers and the few things done with it, over the vector types of GCC and Clang. Nothing here
+// knows networks.
+//
+//   N  lanes of a vector     Lanes  lanes of the widest vector of this build (128, 256 or 512 bits)
+//
+// Each level of processor compiles this same source into its own extension module; the inline namespace gives
+// its types and functions their own names, so that two levels loaded in one process never share a symbol.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define HORNBOOK_LEVEL avx512
+#define HORNBOOK_BYTES 64
+#elif defined(__AVX2__)
+#define HORNBOOK_LEVEL avx2
+#define HORNBOOK_BYTES 32
+#elif defined(__ARM_NEON)
+#define HORNBOOK_LEVEL neon
+#define HORNBOOK_BYTES 16
+#else
+#define HORNBOOK_LEVEL baseline
+#define HORNBOOK_BYTES 16
+#endif
+
+#define HORNBOOK_INLINE inline __attribute__((always_inline))
+#define HORNBOOK_UNROLL _Pragma("GCC unroll 16")
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+template <class Real> inline constexpr int Lanes = HORNBOOK_BYTES / int(sizeof(Real));
+inline constexpr int Registers = HORNBOOK_BYTES == 64 ? 32 : 16;
+
+template <class Real> struct Bits;
+template <> struct Bits<float> {
+    using Int = int32_t;
+};
+template <> struct Bits<double> {
+    using Int = int64_t;
+};
+template <class Real> using Int = typename Bits<Real>::Int;
+
+template <class T, int N> struct VectorOf {
+    typedef T type __attribute__((vector_size(N * sizeof(T))));
+};
+template <class Real, int N = Lanes<Real>> using Vec = typename VectorOf<Real, N>::type;
+template <class Real, int N = Lanes<Real>> using IntVec = typename VectorOf<Int<Real>, N>::type;
+
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> load(const Real* from) {
+    Vec<Real, N> v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+
+template <class Real, class V> HORNBOOK_INLINE void store(Real* to, V v) { std::memcpy(to, &v, sizeof v); }
+
+// x - {} rather than x + {}: subtracting +0 keeps the sign of a zero, so this is a plain broadcast to the
+// compiler.
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> broadcast(Real x) {
+    return x - Vec<Real, N>{};
+}
+
+// The builds allow contraction (-ffp-contract=fast): one fused instruction where the level has it.
+template <class V> HORNBOOK_INLINE V fma(V a, V b, V c) { return a * b + c; }
+
+template <class M, class V> HORNBOOK_INLINE V select(M where, V yes, V no) { return where ? yes : no; }
+
+// Where either is NaN the second is returned, like the processor's own instruction: put the value whose NaN
+// must survive second.
+template <class V> HORNBOOK_INLINE V max(V a, V b) { return a > b ? a : b; }
+template <class V> HORNBOOK_INLINE V min(V a, V b) { return a < b ? a : b; }
+
+template <class Real, int N> struct As {
+    using V = Vec<Real, N>;
+    using I = IntVec<Real, N>;
+    static HORNBOOK_INLINE I bits(V v) { return (I)v; }
+    static HORNBOOK_INLINE V real(I i) { return (V)i; }
+};
+
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> absolute(Vec<Real, N> v) {
+    constexpr Int<Real> all_but_sign = ~(Int<Real>(1) << (8 * sizeof(Real) - 1));
+    return As<Real, N>::real(As<Real, N>::bits(v) & all_but_sign);
+}
+
+namespace detail {
+template <int Distance, class V, int... I> HORNBOOK_INLINE V exchange(V v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, (I ^ Distance)...);
+}
+template <class V, int... I> HORNBOOK_INLINE auto first(V v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, I...);
+}
+template <int N, class V, int... I> HORNBOOK_INLINE V zip_low(V a, V b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, (I / 2 + (I % 2) * N)...);
+}
+template <int N, class V, int... I> HORNBOOK_INLINE V zip_high(V a, V b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, (N / 2 + I / 2 + (I % 2) * N)...);
+}
+}  // namespace detail
+
+// The first N lanes of a wider vector: the same register under a narrower name.
+template <class Real, int N, int Wide> HORNBOOK_INLINE Vec<Real, N> narrow(Vec<Real, Wide> v) {
+    return detail::first(v, std::make_integer_sequence<int, N>{});
+}
+
+// Every lane folded into one by exchanging lanes at distance N/2, N/4 ... 1: the order is fixed, so the bits
+// are.
+template <class Real, int N, int Distance = N / 2, class Op>
+HORNBOOK_INLINE Real reduce(Vec<Real, N> v, Op op) {
+    if constexpr (Distance == 0) {
+        return v[0];
+    } else {
+        v = op(v, detail::exchange<Distance>(v, std::make_integer_sequence<int, N>{}));
+        return reduce<Real, N, Distance / 2>(v, op);
+    }
+}
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Real reduce_add(Vec<Real, N> v) {
+    return reduce<Real, N>(v, [](Vec<Real, N> a, Vec<Real, N> b)
+                                  __attribute__((always_inline)) { return a + b; });
+}
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Real reduce_max(Vec<Real, N> v) {
+    return reduce<Real, N>(v, [](Vec<Real, N> a, Vec<Real, N> b)
+                                  __attribute__((always_inline)) { return max(a, b); });
+}
+
+// rows = rows.T, N x N, in registers. Zipping row i with row i + N/2 is a perfect shuffle of the 2·log2(N)
+// bits of an element's address; log2(N) of them exchange row and column.
+template <class Real, int N = Lanes<Real>, int Pass = 1>
+HORNBOOK_INLINE void transpose(Vec<Real, N> (&rows)[N]) {
+    constexpr std::make_integer_sequence<int, N> lanes{};
+    Vec<Real, N> zipped[N];
+    HORNBOOK_UNROLL
+    for (int i = 0; i < N / 2; ++i) {
+        zipped[2 * i] = detail::zip_low<N>(rows[i], rows[i + N / 2], lanes);
+        zipped[2 * i + 1] = detail::zip_high<N>(rows[i], rows[i + N / 2], lanes);
+    }
+    HORNBOOK_UNROLL
+    for (int i = 0; i < N; ++i) rows[i] = zipped[i];
+    if constexpr (Pass * 2 < N) transpose<Real, N, Pass * 2>(rows);
+}
+
+namespace detail {
+#if defined(__x86_64__)
+HORNBOOK_INLINE Vec<float, 4> root(Vec<float, 4> v) { return (Vec<float, 4>)_mm_sqrt_ps((__m128)v); }
+HORNBOOK_INLINE Vec<double, 2> root(Vec<double, 2> v) { return (Vec<double, 2>)_mm_sqrt_pd((__m128d)v); }
+#endif
+#if defined(__AVX2__)
+HORNBOOK_INLINE Vec<float, 8> root(Vec<float, 8> v) { return (Vec<float, 8>)_mm256_sqrt_ps((__m256)v); }
+HORNBOOK_INLINE Vec<double, 4> root(Vec<double, 4> v) { return (Vec<double, 4>)_mm256_sqrt_pd((__m256d)v); }
+#endif
+#if defined(__AVX512F__)
+// (The unmasked forms of 512 bits draw a false warning from GCC 12.)
+HORNBOOK_INLINE Vec<float, 16> root(Vec<float, 16> v) {
+    return (Vec<float, 16>)_mm512_maskz_sqrt_ps(0xffff, (__m512)v);
+}
+HORNBOOK_INLINE Vec<double, 8> root(Vec<double, 8> v) {
+    return (Vec<double, 8>)_mm512_maskz_sqrt_pd(0xff, (__m512d)v);
+}
+#endif
+#if defined(__ARM_NEON)
+HORNBOOK_INLINE Vec<float, 4> root(Vec<float, 4> v) { return (Vec<float, 4>)vsqrtq_f32((float32x4_t)v); }
+HORNBOOK_INLINE Vec<double, 2> root(Vec<double, 2> v) { return (Vec<double, 2>)vsqrtq_f64((float64x2_t)v); }
+#endif
+}  // namespace detail
+
+template <class V> HORNBOOK_INLINE V root(V v) { return detail::root(v); }
+
+// 1 / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider of a 512-bit unit busy for
+// some 17 cycles; a 14-bit guess and one Newton step take a third of that and are within 2 ulp. At +inf the
+// step would be 0·inf: the guess, 0, is kept.
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> reciprocal_root(Vec<Real, N> v) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Real) == 4 && N == 16) {
+        const Vec<Real, N> guess = (Vec<Real, N>)_mm512_maskz_rsqrt14_ps(0xffff, (__m512)v);
+        const Vec<Real, N> better =
+            fma(guess * Real(0.5), fma(-v * guess, guess, broadcast<Real, N>(1)), guess);
+        return select(v <= broadcast<Real, N>(3.4028234e38f), better, guess);
+    }
+#endif
+    return Real(1) / root(v);
+}
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook

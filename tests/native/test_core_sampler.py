@@ -1,0 +1,122 @@
+"""Sampling against NumPy: the same random numbers, the same rule of choice, whatever the threads and however it is split."""
+
+import numpy as np
+import pytest
+import truth
+
+K, H = 23, 18
+flat = np.random.default_rng(2).standard_normal(truth.size(K, H)) * 0.4
+
+
+def uniform(seed, purpose, stream, update, position):
+    bits = np.random.Philox(
+        key=np.array([seed, purpose], np.uint64), counter=np.array([position, stream, update, 0], np.uint64)
+    )
+    return float(bits.random_raw(1)[0] >> np.uint64(11)) * 2.0**-53
+
+
+def choose(o, temperature, top_k, top_p, u):
+    if temperature == 0:
+        return int(np.argmax(o))
+    p = np.exp((o - o.max()) / temperature)
+    order = np.lexsort((np.arange(len(p)), -p))
+    keep = order[: top_k or len(p)]
+    if top_p < 1:
+        total = np.cumsum(p[keep] / p[keep].sum())
+        keep = keep[: int(np.searchsorted(total, top_p)) + 1]
+    kept = np.zeros_like(p)
+    kept[keep] = p[keep]
+    return int(np.searchsorted(np.cumsum(kept), u * kept.sum(), side="right"))
+
+
+def write(state, last, n, temperature=1.0, top_k=0, top_p=1.0, seed=0, position=0, purpose=0, update=0):
+    U, W, b, V, c = truth.views(flat, K, H).values()
+    ids = np.zeros((len(last), n), np.int64)
+    for s in range(len(last)):
+        h, x = state[s].copy(), last[s]
+        for i in range(n):
+            if x >= 0:
+                h = np.tanh(U[x] + b + h @ W)
+            x = ids[s, i] = choose(
+                h @ V + c, temperature, top_k, top_p, uniform(seed, purpose, s, update, position + i)
+            )
+        state[s], last[s] = h, x
+    return ids
+
+
+def begin(S, dtype=np.float64):
+    rng = np.random.default_rng(4)
+    return rng.uniform(-0.5, 0.5, (S, H)).astype(dtype), np.array([-1, 3, 0, 22, 5][:S])
+
+
+@pytest.mark.parametrize("taste", [{}, {"temperature": 0.0}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.6}, {"top_k": 9, "top_p": 0.8, "temperature": 1.7},
+                                   {"top_k": 1}, {"top_k": 100}, {"top_p": 1e-9}, {"temperature": 1e-300}, {"temperature": 1e6}])  # fmt: skip
+def test_against_numpy(level, taste):
+    where = {"seed": 2**64 - 3, "purpose": 7, "update": 1234567, "position": 40}
+    state, last = begin(5)
+    state_, last_ = state.copy(), last.copy()
+    got = level.Sampler64(K, H, flat).sample(state, last, 60, **taste, **where)
+    want = write(state_, last_, 60, **taste, **where)
+    assert (got == want).all() and (last == last_).all()
+    np.testing.assert_allclose(state, state_, atol=1e-12)
+
+
+@pytest.mark.parametrize("position", [0, 2**64 - 2, 2**64 - 1])
+def test_philox_carries(level, position):
+    state, last = begin(1)
+    state_, last_ = state.copy(), last.copy()
+    got = level.Sampler64(K, H, flat).sample(state, last, 1, position=position, seed=5)
+    assert (got == write(state_, last_, 1, position=position, seed=5)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_split_and_threads_change_nothing(level, dtype):
+    sampler = (level.Sampler32 if dtype == np.float32 else level.Sampler64)(K, H, flat.astype(dtype))
+    state, last = begin(5, dtype)
+    whole = sampler.sample(state, last, 50, seed=3, threads=1)
+    for threads in (0, 2, 3, 9):
+        again, last_again = begin(5, dtype)
+        parts = [
+            sampler.sample(again, last_again, n, seed=3, threads=threads, position=p)
+            for p, n in [(0, 1), (1, 20), (21, 0), (21, 29)]
+        ]
+        assert (
+            (np.concatenate(parts, 1) == whole).all()
+            and (again == state).all()
+            and (last_again == last).all()
+        )
+
+
+def test_first_stream_continues_the_count(level):
+    sampler = level.Sampler64(K, H, flat)
+    state, last = begin(5)
+    whole = sampler.sample(state, last, 20, seed=3)
+    state, last = begin(5)
+    parts = [
+        sampler.sample(state[a:b].copy(), last[a:b].copy(), 20, seed=3, first_stream=a)
+        for a, b in [(0, 2), (2, 5)]
+    ]
+    assert (np.concatenate(parts) == whole).all()
+
+
+def test_float_follows_the_distribution(level):
+    p32 = flat.astype(np.float32)
+    state, last = np.repeat(begin(1, np.float32)[0], 4000, 0), np.full(4000, -1)
+    first = level.Sampler32(K, H, p32).sample(state, last, 1, seed=9)[:, 0]
+    U, W, b, V, c = truth.views(flat, K, H).values()
+    o = begin(1)[0][0] @ V + c
+    p = np.exp(o - o.max())
+    p /= p.sum()
+    count = np.bincount(first, minlength=K)
+    assert ((count - 4000 * p) ** 2 / (4000 * p)).sum() < 60  # chi², 22 degrees of freedom
+
+
+def test_refuses(level):
+    sampler = level.Sampler64(K, H, flat)
+    state, last = begin(2)
+    for bad in [{"temperature": -1.0}, {"temperature": float("nan")}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.5}, {"n": -1}, {"last": np.array([K, 0])},
+                {"last": np.array([-2, 0])}, {"state": state[:1]}, {"threads": -1}, {"n": 2**62}]:  # fmt: skip
+        with pytest.raises(ValueError):
+            sampler.sample(**{"state": state, "last": last, "n": 3, **bad})
+    with pytest.raises(ValueError):
+        level.Sampler64(K, H, flat[1:])
