@@ -49,7 +49,7 @@ OBJECTS = {name: getattr(hornbook, name) for name in NAMES}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(hornbook.__path__, "hornbook.")
-    if module.name != "hornbook.__main__"
+    if module.name != "hornbook.__main__" and not module.name.startswith("hornbook._")  # compiled
 ]
 
 

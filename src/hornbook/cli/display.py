@@ -16,7 +16,7 @@ from hornbook.cli.words import duration, loss_words, printable
 from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 PLAIN_SECONDS = 3.0  # between two plain lines
 LIVE_SECONDS = 0.1  # between two pictures of the bar
@@ -112,12 +112,11 @@ def time_left(event: Progress) -> float:
 class LiveDisplay(Display):
     """A bar with figures, and the newest sample under it."""
 
-    def __init__(self, seq_len: int) -> None:
+    def __init__(self, seq_len: int, console: Console | None = None) -> None:
         super().__init__(seq_len)
-        from rich.console import Console
         from rich.live import Live
 
-        self.live = Live(console=Console(), auto_refresh=False)
+        self.live = Live(console=console, auto_refresh=False)
         self.progress: Progress | None = None
         self.sample: Sampled | None = None
         self.last = -math.inf
@@ -166,7 +165,7 @@ class LiveDisplay(Display):
 
 
 def bar(event: Progress, seq_len: int) -> list[RenderableType]:
-    """Two lines: how far, and how good."""
+    """Three lines: how far, how good, how fast."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -178,15 +177,14 @@ def bar(event: Progress, seq_len: int) -> list[RenderableType]:
         ProgressBar(total=event.updates, completed=event.update),
         Text(f"{event.update:,} of {event.updates:,} updates   epoch {event.epoch:.2f}", "bold"),
     )
-    bottom = Text.assemble(
+    loss = Text.assemble(
         ("smooth loss ", "dim"),
         (loss_words(event.smooth_loss, seq_len), "bold green"),
         ("   best ", "dim"),
         f"{event.best_smooth_loss:.2f} at {event.best_update:,}",
-        ("   ", ""),
-        f"{event.characters_per_second:,.0f} characters/s   {duration(time_left(event))} left",
     )
-    return [top, bottom]
+    speed = f"{event.characters_per_second:,.0f} characters/s   {duration(time_left(event))} left"
+    return [top, loss, Text(speed, "dim")]
 
 
 def choose_display(seq_len: int, quiet: bool = False, as_json: bool = False) -> Display:

@@ -73,8 +73,11 @@ def mark_best(axes: Axes, summary: dict[str, Any]) -> None:
     axes.annotate(
         f"best {best:.2f} at {update:,}",
         (update, best),
-        textcoords="offset points",
-        xytext=(-6, 12),
+        xycoords="data",
+        textcoords="axes fraction",
+        xytext=(0.98, 0.92),
         ha="right",
+        va="top",
         color=ACCENT,
+        arrowprops={"arrowstyle": "-", "color": ACCENT, "linewidth": 0.5, "alpha": 0.5},
     )
