@@ -35,6 +35,7 @@ def training(c_program: str | None) -> list[Contender]:
         Contender("PyTorch, 1 thread", "pytorch"),
         Contender("PyTorch, 2 threads", "pytorch", options={"threads": 2}, cores=cores),
         Contender("JAX jit", "jax_scan"),
+        Contender("JAX jit, hoisted", "jax_scan", options={"hoisted": True}),
         Contender(PEAK, "peak", "make_gauge", gauge=True),
     ]
     if c_program:
@@ -116,9 +117,7 @@ def main() -> None:
     for name, speed in speeds.items():
         print(f"{name:22}{speed:14,.0f} characters/s{ratio(write, OURS, name):8.1f}")
     starts = {"help": startup.help_seconds(), "first_update": startup.first_update_seconds()}
-    print(
-        f"\nhornbook --help {starts['help']:.2f} s   first update on 1 MB {starts['first_update']:.2f} s"
-    )
+    print(f"\nhornbook --help {starts['help']:.2f} s   first update on 1 MB {starts['first_update']:.2f} s")
     points = growth.measure()
     print("\ngrowth: measured over fitted")
     for p in points:

@@ -14,7 +14,7 @@ from benchmarks.sizes import Sizes, symbols
 
 HIDDEN = (50, 75, 100, 150, 200, 300, 400, 600, 800)
 SEQ_LENS = (10, 25, 50, 100, 200, 400)
-ROUNDS = 5
+ROUNDS = 9
 TURN_SECONDS = 0.15
 
 
