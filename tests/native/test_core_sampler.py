@@ -1,4 +1,5 @@
-"""Sampling against NumPy: the same random numbers, the same rule of choice, whatever the threads and however it is split."""
+"""Sampling against NumPy: the same random numbers, the same rule of choice, whatever the threads and
+however it is split."""
 
 import numpy as np
 import pytest
@@ -49,20 +50,35 @@ def begin(S, dtype=np.float64):
     return rng.uniform(-0.5, 0.5, (S, H)).astype(dtype), np.array([-1, 3, 0, 22, 5][:S])
 
 
-@pytest.mark.parametrize("taste", [{}, {"temperature": 0.0}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.6}, {"top_k": 9, "top_p": 0.8, "temperature": 1.7},
-                                   {"top_k": 1}, {"top_k": 100}, {"top_p": 1e-9}, {"temperature": 1e-300}, {"temperature": 1e6}])  # fmt: skip
-def test_against_numpy(level, taste):
+TASTES = [
+    {},
+    {"temperature": 0.0},
+    {"temperature": 0.5},
+    {"top_k": 3},
+    {"top_p": 0.6},
+    {"top_k": 9, "top_p": 0.8, "temperature": 1.7},
+    {"top_k": 1},
+    {"top_k": 100},
+    {"top_p": 1e-9},
+    {"temperature": 1e-300},
+    {"temperature": 1e6},
+]
+
+
+@pytest.mark.parametrize("taste", TASTES, ids=str)
+def test_the_characters_are_those_that_numpy_draws(level, taste):
     where = {"seed": 2**64 - 3, "purpose": 7, "update": 1234567, "position": 40}
     state, last = begin(5)
     state_, last_ = state.copy(), last.copy()
     got = level.Sampler64(K, H, flat).sample(state, last, 60, **taste, **where)
     want = write(state_, last_, 60, **taste, **where)
-    assert (got == want).all() and (last == last_).all()
+    assert (got == want).all()
+    assert (last == last_).all()
     np.testing.assert_allclose(state, state_, atol=1e-12)
 
 
 @pytest.mark.parametrize("position", [0, 2**64 - 2, 2**64 - 1])
-def test_philox_carries(level, position):
+def test_the_position_carries_over_where_64_bits_end(level, position):
     state, last = begin(1)
     state_, last_ = state.copy(), last.copy()
     got = level.Sampler64(K, H, flat).sample(state, last, 1, position=position, seed=5)
@@ -70,7 +86,7 @@ def test_philox_carries(level, position):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_split_and_threads_change_nothing(level, dtype):
+def test_neither_threads_nor_parts_change_the_characters(level, dtype):
     sampler = (level.Sampler32 if dtype == np.float32 else level.Sampler64)(K, H, flat.astype(dtype))
     state, last = begin(5, dtype)
     whole = sampler.sample(state, last, 50, seed=3, threads=1)
@@ -80,14 +96,12 @@ def test_split_and_threads_change_nothing(level, dtype):
             sampler.sample(again, last_again, n, seed=3, threads=threads, position=p)
             for p, n in [(0, 1), (1, 20), (21, 0), (21, 29)]
         ]
-        assert (
-            (np.concatenate(parts, 1) == whole).all()
-            and (again == state).all()
-            and (last_again == last).all()
-        )
+        assert (np.concatenate(parts, 1) == whole).all()
+        assert (again == state).all()
+        assert (last_again == last).all()
 
 
-def test_first_stream_continues_the_count(level):
+def test_streams_drawn_in_groups_are_those_drawn_together(level):
     sampler = level.Sampler64(K, H, flat)
     state, last = begin(5)
     whole = sampler.sample(state, last, 20, seed=3)
@@ -99,24 +113,43 @@ def test_first_stream_continues_the_count(level):
     assert (np.concatenate(parts) == whole).all()
 
 
-def test_float_follows_the_distribution(level):
+def test_in_float_the_first_characters_follow_the_probabilities(level):
     p32 = flat.astype(np.float32)
     state, last = np.repeat(begin(1, np.float32)[0], 4000, 0), np.full(4000, -1)
     first = level.Sampler32(K, H, p32).sample(state, last, 1, seed=9)[:, 0]
-    U, W, b, V, c = truth.views(flat, K, H).values()
-    o = begin(1)[0][0] @ V + c
+    named = truth.views(flat, K, H)
+    o = begin(1)[0][0] @ named["V"] + named["c"]
     p = np.exp(o - o.max())
     p /= p.sum()
     count = np.bincount(first, minlength=K)
     assert ((count - 4000 * p) ** 2 / (4000 * p)).sum() < 60  # chi², 22 degrees of freedom
 
 
-def test_refuses(level):
+REFUSED = [
+    {"temperature": -1.0},
+    {"temperature": float("nan")},
+    {"temperature": float("inf")},
+    {"top_k": -1},
+    {"top_p": 0.0},
+    {"top_p": 1.5},
+    {"top_p": float("nan")},
+    {"n": -1},
+    {"n": 2**62},
+    {"last": np.array([K, 0])},
+    {"last": np.array([-2, 0])},
+    {"state": begin(1)[0]},
+    {"threads": -1},
+]
+
+
+@pytest.mark.parametrize("bad", REFUSED, ids=lambda bad: next(iter(bad)))
+def test_what_cannot_be_drawn_is_refused(level, bad):
     sampler = level.Sampler64(K, H, flat)
     state, last = begin(2)
-    for bad in [{"temperature": -1.0}, {"temperature": float("nan")}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.5}, {"n": -1}, {"last": np.array([K, 0])},
-                {"last": np.array([-2, 0])}, {"state": state[:1]}, {"threads": -1}, {"n": 2**62}]:  # fmt: skip
-        with pytest.raises(ValueError):
-            sampler.sample(**{"state": state, "last": last, "n": 3, **bad})
     with pytest.raises(ValueError):
+        sampler.sample(**{"state": state, "last": last, "n": 3, **bad})
+
+
+def test_parameters_of_another_size_are_refused(level):
+    with pytest.raises(ValueError, match="parameters"):
         level.Sampler64(K, H, flat[1:])

@@ -1,4 +1,5 @@
-"""advance against NumPy: classic, long, split anywhere, clipped each way, stopped where a number is not finite."""
+"""advance against NumPy: classic, long, split anywhere, clipped each way, stopped where a number is not
+finite."""
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ import truth
 from hornbook.text import read_text
 
 K, H, T = 11, 13, 7
+
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def text(n=200, K=K, dtype=np.uint8, seed=0):
@@ -47,7 +50,8 @@ def compare(level, n, rate, limit, K=K, H=H, T=T, sigma=0.3, N=200, ids=None, **
     ).set(flat)
     rows, _ = numpy.advance(ids, np.full(n, rate))
     want = np.array(rows)
-    assert why == "" and len(loss) == n
+    assert why == ""
+    assert len(loss) == n
     np.testing.assert_allclose(loss, want[:, 0], rtol=limit)
     np.testing.assert_allclose(smooth, want[:, 1], rtol=limit)
     np.testing.assert_allclose(norm, want[:, 2], rtol=limit)
@@ -61,37 +65,46 @@ def compare(level, n, rate, limit, K=K, H=H, T=T, sigma=0.3, N=200, ids=None, **
         assert np.abs(state[name] - wanted).max() / np.abs(wanted).max() < limit, name
     if optimizer == "adagrad":
         assert np.abs(state["memory"][0] - numpy.memory).max() / numpy.memory.max() < limit
-    assert state["update"] == numpy.update and state["best_update"] == numpy.best_update
+    assert state["update"] == numpy.update
+    assert state["best_update"] == numpy.best_update
     assert abs(state["best_smooth"] - numpy.best_smooth) < limit * numpy.best_smooth
 
 
-def test_classic_three_updates(level):
+def test_three_updates_of_the_classic_recipe_are_those_of_numpy(level):
     compare(level, 3, 0.1, 1e-10, K=80, H=100, T=25, sigma=0.01, N=1000)
 
 
-def test_adagrad_200(level):
+def test_200_updates_of_adagrad_are_those_of_numpy(level):
     compare(level, 200, 0.01, 1e-9)
 
 
-def test_adagrad_200_of_classic_size(level):
+def test_200_updates_of_the_classic_size_are_those_of_numpy(level):
     # On a text: at random symbols nothing is learnt, and the first steps magnify any rounding a millionfold.
     book = read_text()
     compare(level, 200, 0.01, 1e-9, K=len(book.vocabulary), H=100, T=25, sigma=0.01, ids=book.ids)
 
 
-def test_sgd_200(level):
+def test_200_updates_of_sgd_are_those_of_numpy(level):
     compare(level, 200, 0.01, 1e-9, optimizer="sgd")
 
 
-@pytest.mark.parametrize("settings", [
-    {"clip": "norm", "clip_limit": 2.0}, {"clip": "none"}, {"clip_limit": 0.1}, {"objective_scale": 1 / 7}, {"optimizer": "sgd", "clip": "norm", "clip_limit": 1.5},
-    {"optimizer": "sgd", "clip": "none", "objective_scale": 1 / 7}, {"clip": "norm", "clip_limit": 1e9},
-])  # fmt: skip
-def test_settings(level, settings):
+SETTINGS = [
+    {"clip": "norm", "clip_limit": 2.0},
+    {"clip": "norm", "clip_limit": 1e9},
+    {"clip": "none"},
+    {"clip_limit": 0.1},
+    {"objective_scale": 1 / 7},
+    {"optimizer": "sgd", "clip": "norm", "clip_limit": 1.5},
+    {"optimizer": "sgd", "clip": "none", "objective_scale": 1 / 7},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_clipping_objective_and_optimizer_are_those_of_numpy(level, settings):
     compare(level, 60, 0.01, 1e-9, **settings)
 
 
-def test_epoch_wraps(level):
+def test_a_text_that_ends_is_begun_again_from_the_zero_state(level):
     compare(level, 12, 0.01, 1e-10, N=3 * T + 5)  # three updates an epoch
     compare(level, 5, 0.01, 1e-10, N=T + 1)
 
@@ -105,7 +118,7 @@ def same(a, b):
     )
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_dtype
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
 def test_split_anywhere_is_the_same_to_the_bit(level, dtype, kind):
     flat, ids, rates = parameters(dtype=dtype), text(dtype=kind), np.linspace(0.1, 0.01, 40)
@@ -129,19 +142,27 @@ def test_split_anywhere_is_the_same_to_the_bit(level, dtype, kind):
 
 @pytest.mark.parametrize("H_", [1, 2, 4, 5, 9, 16, 17, 100, 129])
 @pytest.mark.parametrize("K_", [2, 9, 65, 300])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_round_trip(level, dtype, H_, K_):
+@every_dtype
+def test_a_state_put_in_comes_out_to_the_bit(level, dtype, H_, K_):
     rng = np.random.default_rng(1)
     P = truth.size(K_, H_)
     core = make(level, dtype, K_, H_, 3)[0]
-    state = {"update": 9, "parameters": rng.standard_normal(P).astype(dtype), "memory": rng.random((1, P)).astype(dtype),
-             "hidden": rng.uniform(-1, 1, H_).astype(dtype), "smooth": 3.5, "best_smooth": 3.25, "best_update": 4,
-             "best_parameters": rng.standard_normal(P).astype(dtype)}  # fmt: skip
+    parameters, best = rng.standard_normal((2, P)).astype(dtype)
+    state = {
+        "update": 9,
+        "parameters": parameters,
+        "memory": rng.random((1, P)).astype(dtype),
+        "hidden": rng.uniform(-1, 1, H_).astype(dtype),
+        "smooth": 3.5,
+        "best_smooth": 3.25,
+        "best_update": 4,
+        "best_parameters": best,
+    }
     core.set_state(**state)
     assert same(core.get_state(), state)
 
 
-def test_best_lazy_is_best_eager(level):
+def test_the_best_parameters_kept_late_are_those_kept_at_once(level):
     flat, ids = parameters(dtype=np.float32), text()
     lazy, eager = start(make(level, np.float32), flat), start(make(level, np.float32), flat)
     lazy.advance(ids, np.full(150, 0.05))
@@ -152,27 +173,27 @@ def test_best_lazy_is_best_eager(level):
             lowest, best = smooth[0], eager.get_state()
     state = lazy.get_state()
     assert np.array_equal(state["best_parameters"], best["parameters"])
-    assert state["best_update"] == best["update"] and state["best_smooth"] == lowest
+    assert state["best_update"] == best["update"]
+    assert state["best_smooth"] == lowest
 
 
-def test_measured_now_and_then(level):
+def test_a_norm_is_measured_as_seldom_as_asked(level):
     flat, ids = parameters(), text()
     _, _, norm, clipped, _ = start(make(level, measure_every=4), flat).advance(ids, np.full(10, 0.01))
     _, _, always, counts, _ = start(make(level), flat).advance(ids, np.full(10, 0.01))
     assert (np.isfinite(norm) == [(u + 1) % 4 == 0 for u in range(10)]).all()
-    assert (
-        (norm[3::4] == always[3::4]).all()
-        and (clipped[3::4] == counts[3::4]).all()
-        and (clipped[:3] == -1).all()
-    )
+    assert (norm[3::4] == always[3::4]).all()
+    assert (clipped[3::4] == counts[3::4]).all()
+    assert (clipped[:3] == -1).all()
 
 
-def test_rows_of_u_never_read_stay(level):
+def test_rows_of_u_that_are_never_read_stay(level):
     flat, ids = parameters(), np.array([1, 2, 3] * 20, np.uint8)
     core = start(make(level), flat)
     core.advance(ids, np.full(9, 0.1))
     before, after = truth.views(flat, K, H)["U"], truth.views(core.get_state()["parameters"], K, H)["U"]
-    assert (before[4:] == after[4:]).all() and (before[1:4] != after[1:4]).all()
+    assert (before[4:] == after[4:]).all()
+    assert (before[1:4] != after[1:4]).all()
 
 
 def stop(
@@ -189,34 +210,38 @@ def stop(
     )
     ids = text() if ids is None else ids
     results = core.advance(ids, np.array(rates))
-    assert results[4] == why and [len(r) for r in results[:4]] == [done] * 4
+    assert results[4] == why
+    assert [len(r) for r in results[:4]] == [done] * 4
     twin.advance(ids, np.array(rates)[:done])
     assert same(core.get_state(), twin.get_state())
     again = core.advance(ids, np.array(rates))
-    assert again[4] == why and len(again[0]) == 0 and same(core.get_state(), twin.get_state())
+    assert again[4] == why
+    assert len(again[0]) == 0
+    assert same(core.get_state(), twin.get_state())
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_dtype
 @pytest.mark.parametrize("clip", ["value", "norm", "none"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
-def test_stops_not_finite_parameters(level, dtype, clip, optimizer):
+def test_parameters_that_are_not_finite_stop_before_the_first_update(level, dtype, clip, optimizer):
     for value in (np.nan, np.inf):
         flat = parameters(dtype=dtype)
         truth.views(flat, K, H)["V"][2, 3] = value
         stop(level, "loss", 0, dtype, {"clip": clip, "optimizer": optimizer}, flat)
 
 
-def test_stops_after_a_wild_step(level):
+def test_a_wild_step_stops_at_the_update_after_it(level):
     flat, rates = parameters(dtype=np.float32), np.array([0.01, 0.01, 3e38, 0.01, 0.01])
     core = start(make(level, np.float32), flat)
     results = core.advance(text(), rates)
-    assert results[4] in ("loss", "gradient") and len(results[0]) == 3
+    assert results[4] in ("loss", "gradient")
+    assert len(results[0]) == 3
     assert np.isfinite(core.get_state()["smooth"])
 
 
 @pytest.mark.parametrize("clip", ["value", "norm", "none"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_stops_where_only_the_gradient_overflows(level, clip, dtype):
+@every_dtype
+def test_a_gradient_that_overflows_stops_though_the_loss_is_finite(level, clip, dtype):
     """W small forward (states near zero through tanh's slope 1), V·huge: the loss is finite, dh overflows."""
     flat = np.zeros(truth.size(K, H), dtype)
     v = truth.views(flat, K, H)
@@ -226,7 +251,7 @@ def test_stops_where_only_the_gradient_overflows(level, clip, dtype):
 
 
 @pytest.mark.parametrize("clip", ["value", "none"])
-def test_huge_but_finite_gradients_go_on(level, clip):
+def test_a_huge_gradient_that_is_finite_goes_on(level, clip):
     """Squares of the gradient overflow float, the norm does not: exact all the same."""
     flat = np.zeros(truth.size(K, H), np.float32)
     v = truth.views(flat, K, H)
@@ -234,30 +259,37 @@ def test_huge_but_finite_gradients_go_on(level, clip):
     v["V"][:, 1::2] *= -1
     ids = text()
     core = start(make(level, np.float32, clip=clip), flat)
-    loss, _, norm, clipped, why = core.advance(ids, np.full(1, 0.1))
+    _, _, norm, clipped, why = core.advance(ids, np.full(1, 0.1))
     want = truth.loss_and_gradients(
         flat.astype(float), ids[:T].astype(int), ids[1 : T + 1].astype(int), np.zeros(H), np.zeros(H), K, H
     )[1]
-    assert why == "" and abs(norm[0] / np.linalg.norm(want) - 1) < 1e-5
+    assert why == ""
+    assert abs(norm[0] / np.linalg.norm(want) - 1) < 1e-5
     if clip == "value":
         assert clipped[0] == (abs(want) > 5).sum()
     assert np.isfinite(core.get_state()["parameters"]).all()
 
 
 BAD = [
-    ({"vocabulary": 0}, "vocabulary"), ({"hidden": 0}, "hidden"), ({"seq_len": 0}, "seq_len"), ({"optimizer": "adam"}, "optimizer"),
-    ({"clip": "x"}, "clip"), ({"clip_limit": float("nan")}, "clip_limit"), ({"objective_scale": 0.0}, "objective_scale"), ({"measure_every": 0}, "measure_every"),
+    ({"vocabulary": 0}, "vocabulary"),
+    ({"hidden": 0}, "hidden"),
+    ({"seq_len": 0}, "seq_len"),
+    ({"optimizer": "adam"}, "optimizer"),
+    ({"clip": "x"}, "clip"),
+    ({"clip_limit": float("nan")}, "clip_limit"),
+    ({"objective_scale": 0.0}, "objective_scale"),
+    ({"measure_every": 0}, "measure_every"),
     ({"vocabulary": 2**31, "hidden": 2**18}, "2\\^36"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize("settings,names", BAD)
-def test_refuses_settings(level, settings, names):
+@pytest.mark.parametrize(("settings", "names"), BAD, ids=str)
+def test_settings_that_cannot_be_are_refused_by_name(level, settings, names):
     with pytest.raises(ValueError, match=names):
         level.Core32(**{"vocabulary": 3, "hidden": 4, "seq_len": 5, **settings})
 
 
-def test_refuses_arrays(level):
+def test_texts_and_rates_that_cannot_be_are_refused(level):
     core = start(make(level), parameters())
     with pytest.raises(ValueError, match="ids"):
         core.advance(np.full(100, K, np.uint8), np.full(2, 0.1))
@@ -267,15 +299,32 @@ def test_refuses_arrays(level):
         core.advance(text(), np.array([np.nan]))
     with pytest.raises(TypeError):
         core.advance(text().astype(np.int32), np.full(2, 0.1))
-    x = np.array([0, 1])
-    flat, zero = parameters(), np.zeros(H)
-    for bad in [(flat[1:], x, x, zero, zero), (flat, x - 1, x, zero, zero), (flat, x, x + K, zero, zero), (flat, x, x[:1], zero, zero),
-                (flat, x[:0], x[:0], zero, zero), (flat, x, x, zero[1:], zero), (flat, x, x, zero, zero[1:])]:  # fmt: skip
-        with pytest.raises(ValueError):
-            core.loss_and_gradients(*bad)
-        with pytest.raises(ValueError):
-            core.read(*bad[:4]) if bad[4].size == H else core.read(flat, x, x, zero[1:])
+
+
+X, FLAT, ZERO = np.array([0, 1]), parameters(), np.zeros(H)
+UNFIT = {
+    "parameters of another size": (FLAT[1:], X, X, ZERO, ZERO),
+    "an id below 0": (FLAT, X - 1, X, ZERO, ZERO),
+    "an id beyond the vocabulary": (FLAT, X, X + K, ZERO, ZERO),
+    "more to read than to predict": (FLAT, X, X[:1], ZERO, ZERO),
+    "nothing to read": (FLAT, X[:0], X[:0], ZERO, ZERO),
+    "a state of another size": (FLAT, X, X, ZERO[1:], ZERO),
+    "a gradient of the state of another size": (FLAT, X, X, ZERO, ZERO[1:]),
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT)
+def test_arrays_that_do_not_fit_are_refused(level, unfit):
+    core = start(make(level), FLAT)
     with pytest.raises(ValueError):
-        core.step(flat, np.array([K]), zero[None])
+        core.loss_and_gradients(*unfit)
     with pytest.raises(ValueError):
-        core.step(flat, np.array([0]), zero)
+        core.read(*unfit[:3], unfit[3] if unfit[4].size == H else ZERO[1:])
+
+
+def test_a_step_that_does_not_fit_is_refused(level):
+    core = start(make(level), FLAT)
+    with pytest.raises(ValueError):
+        core.step(FLAT, np.array([K]), ZERO[None])
+    with pytest.raises(ValueError):
+        core.step(FLAT, np.array([0]), ZERO)
