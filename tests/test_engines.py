@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -22,9 +23,11 @@ from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
 from hornbook.config import DTYPE_NAMES, ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice, probabilities
-from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.engines import ENGINES, Engine, Gradients, Start, TrainingState
 from hornbook.engines.interface import zero_state
+from hornbook.engines.native import ISA_VARIABLE, levels
 from hornbook.engines.reference import ReferenceEngine
+from hornbook.errors import SettingError
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import count, shapes, views
 from hornbook.philox import SAMPLE, Source
@@ -38,9 +41,22 @@ EPSILON = 1e-30
 SIZES = list(product((1, 7, 100, 129), (2, 65, 4437), (1, 3, 25)))  # H, K, T
 WHOLE = {"float64": 1e-12, "float32": 1e-5}  # relative error of what sums over T, B and H
 
+EACH = {"float64": 1e-12, "float32": 2e-5}  # error of an entry, relative to the largest of its array
+BUILDS = [name for name in ENGINES if name != "native"] + [f"native {level}" for level in levels()]
+
 every_engine = pytest.mark.parametrize("engine", ENGINES)
+every_build = pytest.mark.parametrize("engine", BUILDS, indirect=True)  # the native one at every level
 every_cell = pytest.mark.parametrize("cell", CELLS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPE_NAMES)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An engine's name; where a level of processor stands behind it, the core of that level is used."""
+    name, _, level = request.param.partition(" ")
+    if level:
+        monkeypatch.setenv(ISA_VARIABLE, level)
+    return name
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,30 @@ def problem(cell: str, H: int, K: int, T: int, B: int = 1) -> Problem:
     state, dstate = random.uniform(-0.9, 0.9, (2, *zero_state(model, B, float).shape))
     rounded = [a.astype(np.float32).astype(float) for a in (parameters, state, dstate)]
     return Problem(model, rounded[0], x, y, rounded[1], rounded[2])
+
+
+@cache
+def reference(cell: str, H: int, K: int, T: int) -> tuple[Gradients, Array, Array]:
+    """What the reference engine in float64 makes of `problem`: its gradients, the states after every
+    character (T, L, S, H), and the logits (T, K)."""
+    p = problem(cell, H, K, T)
+    truth = p.engine("reference", "float64")
+    return truth.loss_and_gradients(p.x, p.y, p.state, p.dstate), *steps(truth, p.x, p.state)
+
+
+def steps(engine: Engine, x: Array, state: Array) -> tuple[Array, Array]:
+    """The states and logits of reading x (T, 1) one character at a time."""
+    states, logits = [], []
+    for symbols in x:
+        o, state = engine.step(symbols, state)
+        states.append(state[:, :, 0])
+        logits.append(o[0])
+    return np.array(states), np.array(logits)
+
+
+def assert_near(got: Array, expected: Array, tolerance: float, what: str) -> None:
+    """No entry is off by more than this share of the largest entry."""
+    assert np.abs(got - expected).max() <= tolerance * np.abs(expected).max(), what
 
 
 def textbook(p: Problem, named: dict[str, Array], state: Array) -> tuple[Any, Array]:
@@ -114,7 +154,7 @@ def joined(parts: list[Any]) -> Any:
 # By hand
 
 
-@every_engine
+@every_build
 @every_dtype
 def test_one_unit_two_symbols_two_characters_worked_out_by_hand(engine: str, dtype: str) -> None:
     U, W, b, V, c = (0.5, -0.25), 0.75, 0.125, (0.5, -1.0), (0.25, -0.5)
@@ -176,7 +216,30 @@ def test_loss_state_and_every_gradient_agree_with_the_textbook(
     assert abs((got.dstate * along).sum() - expected) <= tolerance * reach
 
 
-@every_engine
+@every_build
+@every_cell
+@every_dtype
+@pytest.mark.parametrize(("H", "K", "T"), SIZES)
+def test_loss_states_and_every_gradient_agree_with_the_reference(
+    engine: str, cell: str, dtype: str, H: int, K: int, T: int
+) -> None:
+    p = problem(cell, H, K, T)
+    built = p.engine(engine, dtype)
+    state, dstate = p.state.astype(dtype), p.dstate.astype(dtype)
+    got = built.loss_and_gradients(p.x, p.y, state, dstate)
+    expected, states, logits = reference(cell, H, K, T)
+    tolerance = EACH[dtype]
+    assert got.loss == pytest.approx(expected.loss, rel=tolerance)
+    assert_near(got.state, expected.state, tolerance, "the final state")
+    assert_near(got.dstate, expected.dstate, tolerance, "the gradient of the first state")
+    for key, gradient in got.gradients.items():
+        assert_near(gradient, expected.gradients[key], tolerance, key)
+    each_state, each_logits = steps(built, p.x, state)
+    assert_near(each_state, states, tolerance, "the states")
+    assert_near(each_logits, logits, tolerance, "the logits")
+
+
+@every_build
 @every_cell
 @every_dtype
 @pytest.mark.parametrize(("H", "K", "T", "B"), [(1, 2, 3, 2), (7, 65, 25, 3), (129, 5, 3, 5)])
@@ -300,6 +363,19 @@ def test_the_reference_engine_also_runs_in_complex_numbers(cell: str) -> None:
         np.testing.assert_allclose(complexes.real, flat, rtol=1e-12, atol=1e-15)
 
 
+# Levels of processor
+
+
+@pytest.mark.skipif(not levels(), reason="there is no native core in this installation")
+def test_a_level_that_this_machine_does_not_have_is_refused_and_those_it_has_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(ISA_VARIABLE, "abacus")
+    known = ", ".join(sorted(levels()))
+    with pytest.raises(SettingError, match=f"{ISA_VARIABLE} 'abacus'; the known ones are: {known}"):
+        problem("vanilla", 7, 5, 3).engine("native", "float32")
+
+
 # The classic recipe
 
 
@@ -362,7 +438,7 @@ class MinCharRnn:
         return np.concatenate([p.T.ravel() for p in (self.U, self.W, self.b, self.V, self.c)])
 
 
-@every_engine
+@every_build
 @pytest.mark.parametrize(
     ("optimizer", "rate", "updates", "hidden", "seq_len", "tolerance"),
     [
@@ -421,7 +497,7 @@ CASES = [
 ]
 
 
-@every_engine
+@every_build
 @every_cell
 @pytest.mark.parametrize("changes", CASES, ids=str)
 def test_a_hundred_updates_are_forty_and_then_sixty_to_the_bit(
@@ -451,7 +527,7 @@ def test_however_updates_are_asked_for_the_bits_are_the_same(
     assert_same(split.get_state(), whole.get_state())
 
 
-@every_engine
+@every_build
 @every_cell
 @every_dtype
 def test_the_same_seed_gives_the_same_run_to_the_bit_and_another_seed_another(
@@ -463,7 +539,7 @@ def test_the_same_seed_gives_the_same_run_to_the_bit_and_another_seed_another(
     assert_same(one.get_state(), same.get_state())
 
 
-@every_engine
+@every_build
 @every_cell
 @every_dtype
 def test_a_state_taken_out_and_put_into_another_engine_goes_on_to_the_bit(
@@ -507,7 +583,7 @@ def test_the_state_that_is_handed_in_or_out_is_a_copy(
     assert_same(trained.get_state(), again.get_state())
 
 
-@every_engine
+@every_build
 @every_cell
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_update_is_the_gradient_clipped_and_stepped_along(
@@ -657,7 +733,7 @@ def assert_stopped_before(engine: Engine, rates: Array, what: str) -> int:
     return made
 
 
-@every_engine
+@every_build
 @every_cell
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_rate_that_is_far_too_high_stops_at_the_first_loss_that_is_not_finite(
@@ -699,7 +775,7 @@ def test_a_parameter_that_is_not_a_number_stops_training_at_the_update_that_meet
     assert assert_stopped_before(trained, np.full(50, 0.1), "loss") == meets > 3
 
 
-@every_engine
+@every_build
 @every_dtype
 def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is(engine: str, dtype: str) -> None:
     text = Text.from_string("a" * 26 + "b")
@@ -714,7 +790,7 @@ def test_a_gradient_that_is_not_finite_stops_training_though_the_loss_is(engine:
 # Reading and drawing
 
 
-@every_engine
+@every_build
 @every_cell
 @every_dtype
 def test_one_step_at_a_time_gives_the_losses_of_reading_at_once(engine: str, cell: str, dtype: str) -> None:
@@ -740,7 +816,7 @@ def test_a_step_without_a_character_predicts_from_the_state_and_leaves_it(engine
     np.testing.assert_array_equal(state, p.state)
 
 
-@every_engine
+@every_build
 @every_cell
 @every_dtype
 def test_drawing_in_parts_gives_the_characters_of_drawing_at_once(engine: str, cell: str, dtype: str) -> None:
@@ -760,7 +836,7 @@ def test_drawing_in_parts_gives_the_characters_of_drawing_at_once(engine: str, c
     assert end.last.tolist() == ids[:, -1].tolist()
 
 
-@every_engine
+@every_build
 @every_cell
 def test_each_character_is_drawn_by_the_uniform_of_its_stream_and_position(engine: str, cell: str) -> None:
     p = problem(cell, 7, 5, 1, 2)

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from hornbook.engines.native import ISA_VARIABLE, levels
+
 CASES = pytest.mark.parametrize
 
 
@@ -156,6 +158,17 @@ def test_an_unknown_name_is_refused_with_the_known_ones(refused, book, flag, kno
     message = refused("train", book, name, value)
     assert f"unknown {name[2:]} '{value}'" in message
     assert known in message
+
+
+@pytest.mark.skipif(not levels(), reason="there is no native core in this installation")
+@CASES("command", ["train", "check"])
+def test_a_level_of_processor_that_is_not_here_is_refused_with_those_that_are(
+    refused, book, monkeypatch, command
+):
+    monkeypatch.setenv(ISA_VARIABLE, "abacus")
+    message = refused(command, book)
+    assert f"{ISA_VARIABLE} 'abacus'" in message
+    assert all(level in message for level in levels())
 
 
 @CASES("flag", ["--updates ten", "--hidden 2.5", "--lr fast", "--seed x"])
