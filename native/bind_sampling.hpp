@@ -24,7 +24,7 @@ template <class Cell> class SamplerOf {
                            nb::ndarray<int64_t, nb::c_contig, nb::device::cpu> last, int64_t n,
                            double temperature, int64_t top_k, double top_p, uint64_t seed, uint64_t position,
                            uint64_t purpose, uint64_t update, int64_t threads, uint64_t first_stream) {
-        require(last.ndim() == 1, "last: expected one dimension");
+        require_vector("last", last);
         const Size S = Size(last.size());
         require_shape("state", state, {S, at_.H});
         for (Size s = 0; s < S; ++s)
@@ -36,7 +36,7 @@ template <class Cell> class SamplerOf {
                 "temperature: expected a finite number of 0 or more");
         require(top_k >= 0, "top_k: expected 0 (all) or more");
         require(top_p > 0 && top_p <= 1, "top_p: expected more than 0 and at most 1");
-        require(threads >= 0, "threads: expected 0 (one a core) or more");
+        require(threads >= 0 && threads <= 1024, "threads: expected 0 (one a core) to 1024");
         auto ids = Fresh<int64_t>::make({size_t(S), size_t(n)});
         {
             nb::gil_scoped_release free_python;

@@ -27,7 +27,9 @@ template <class Cell> class Core {
         const Turn turn(busy_);
         const Size P = at_.parameters();
         constexpr Real most = std::numeric_limits<Real>::max();
-        require(update >= 0 && best_update >= 0, "update and best_update: expected 0 or more");
+        constexpr int64_t last = int64_t(1) << 62;
+        require(update >= 0 && update <= last && best_update >= 0 && best_update <= last,
+                "update and best_update: expected 0 to 2^62");
         require_shape("parameters", parameters, {P});
         require_shape("memory", memory, {memories(), P});
         require_shape("hidden", hidden, {at_.H});
@@ -66,7 +68,7 @@ template <class Cell> class Core {
     }
 
     template <class Id> nb::tuple advance(Array<Id> ids, Array<double> rates) {
-        require(ids.ndim() == 1 && rates.ndim() == 1, "ids and rates: expected one dimension each");
+        require_vector("ids", ids), require_vector("rates", rates);
         if (Size(ids.size()) < T_ + 1)
             refuse("ids: expected at least seq_len + 1 = " + std::to_string(T_ + 1) + " characters, got " +
                    std::to_string(ids.size()));
@@ -145,7 +147,7 @@ template <class Cell> class Core {
     }
 
     nb::tuple step(Array<Real> parameters, Array<int64_t> ids, Array<Real> state) {
-        require(ids.ndim() == 1, "ids: expected one dimension");
+        require_vector("ids", ids);
         const Size M = Size(ids.size()), H = at_.H, K = at_.K;
         require_shape("parameters", parameters, {at_.parameters()});
         require_shape("state", state, {M, H});
@@ -198,7 +200,8 @@ template <class Cell> class Core {
 
     Size checked_window(const Array<Real>& parameters, const Array<int64_t>& x, const Array<int64_t>& y,
                         const Array<Real>& state) const {
-        require(x.ndim() == 1 && x.size() >= 1, "x: expected one dimension and at least one character");
+        require_vector("x", x);
+        require(x.size() >= 1, "x: expected at least one character");
         require_shape("parameters", parameters, {at_.parameters()});
         require_shape("y", y, {Size(x.size())});
         require_shape("state", state, {at_.H});

@@ -11,6 +11,7 @@ inline namespace HORNBOOK_LEVEL {
 
 // What a core reaches at best: independent fused multiply-adds on registers, in GFLOP/s of float.
 double fma_peak(double seconds) {
+    require(seconds > 0 && seconds <= 60, "seconds: expected more than 0 and at most 60");
     constexpr int chains = Registers == 32 ? 16 : 12;
     using clock = std::chrono::steady_clock;
     Vec<float> sum[chains];

@@ -28,7 +28,21 @@ inline std::string shape_text(std::initializer_list<Size> shape) {
     return text.substr(0, text.size() - (shape.size() > 1 ? 2 : 1)) + ")";
 }
 
+// NumPy can hold numbers at addresses that are no multiple of their size; plain loops over them are
+// undefined.
+template <class A> void require_aligned(const char* name, const A& array) {
+    if (reinterpret_cast<uintptr_t>(array.data()) % sizeof(*array.data()))
+        refuse(std::string(name) + ": expected an aligned array");
+}
+
+template <class A> void require_vector(const char* name, const A& array) {
+    if (array.ndim() != 1)
+        refuse(std::string(name) + ": expected one dimension, got " + std::to_string(array.ndim()));
+    require_aligned(name, array);
+}
+
 template <class A> void require_shape(const char* name, const A& array, std::initializer_list<Size> shape) {
+    require_aligned(name, array);
     bool same = array.ndim() == shape.size();
     size_t i = 0;
     for (const Size n : shape) same = same && size_t(n) == array.shape(i++);

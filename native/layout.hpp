@@ -19,7 +19,7 @@ inline namespace HORNBOOK_LEVEL {
 // Zeroed memory that begins on a cache line. A slack line behind it lets a vector step past the last tile.
 template <class T> class Buffer {
   public:
-    explicit Buffer(Size n = 0) : raw_(std::calloc(size_t(n) * sizeof(T) + 256, 1)) {
+    explicit Buffer(Size n = 0) : raw_(std::calloc(size_t(n) + 256 / sizeof(T), sizeof(T))) {
         if (!raw_) throw std::bad_alloc();
         data_ = reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(raw_) + 63) & ~uintptr_t(63));
     }

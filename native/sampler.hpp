@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <thread>
 #include <vector>
 
@@ -48,7 +49,10 @@ template <class Real> class Chooser {
 
     // Zeroes the weights that are cut. Sorted by falling weight, equal ones by id.
     void cut(const Taste& taste) {
-        for (Size k = 0; k < K_; ++k) order_[size_t(k)] = int32_t(k), kept_[k] = 0;
+        for (Size k = 0; k < K_; ++k) {
+            order_[size_t(k)] = int32_t(k), kept_[k] = 0;
+            if (std::isnan(weights_[k])) weights_[k] = 0;  // has no place in an order
+        }
         std::sort(order_.begin(), order_.end(), [this](int32_t a, int32_t b) {
             return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b;
         });
@@ -88,17 +92,27 @@ template <class Cell> class Sampler {
     void sample(int64_t* ids, Real* state, int64_t* last, Size S, Size n, const Taste& taste,
                 const Place& place, uint64_t position, Size threads) const {
         std::atomic<Size> next{0};
+        std::atomic<bool> failed{false};  // only memory for a stream's buffers can be missing
         const auto work = [&] {
-            for (Size s; (s = next.fetch_add(1)) < S;) {
-                Place own = place;
-                own.stream += uint64_t(s);
-                write(ids + s * n, state + s * weights_.at.H, last[s], n, taste, own, position);
+            try {
+                for (Size s; !failed && (s = next.fetch_add(1)) < S;) {
+                    Place own = place;
+                    own.stream += uint64_t(s);
+                    write(ids + s * n, state + s * weights_.at.H, last[s], n, taste, own, position);
+                }
+            } catch (const std::bad_alloc&) {
+                failed = true;
             }
         };
         std::vector<std::thread> helpers;
-        for (Size i = 1; i < std::min(threads, S); ++i) helpers.emplace_back(work);
+        try {
+            for (Size i = 1; i < std::min(threads, S); ++i) helpers.emplace_back(work);
+        } catch (const std::exception&) {
+            // The system gives no more threads: those there are do all.
+        }
         work();
         for (std::thread& helper : helpers) helper.join();
+        if (failed) throw std::bad_alloc();
     }
 
   private:

@@ -93,7 +93,7 @@ class NativeEngine:
         if training.dtype not in SUFFIXES:
             raise SettingError(known("dtype of the native engine", training.dtype, SUFFIXES))
         self.model, self.training = model, training
-        self.ids = None if ids is None else np.ascontiguousarray(ids)
+        self.ids = None if ids is None else contiguous(ids, ids.dtype)
         self.module, self.suffix = core(), SUFFIXES[training.dtype]
         self.core = self.core_for(training.seq_len, training.streams)
         self.sampler: Any = None
@@ -216,4 +216,4 @@ class NativeEngine:
 
 def contiguous(array: npt.ArrayLike, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array as the core takes it."""
-    return np.ascontiguousarray(array, dtype=dtype)
+    return np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED"))
