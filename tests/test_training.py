@@ -23,7 +23,7 @@ from hornbook.parameters import views
 from hornbook.philox import PASSAGE, SAMPLE, Source
 from hornbook.sampling import start_after, write
 from hornbook.text import Text
-from hornbook.training import Training, never, training_events
+from hornbook.training import SLICE_SECONDS, Training, never, next_size, training_events
 
 Settings = tuple[ModelSettings, TrainingSettings]
 Chosen = Callable[..., Settings]
@@ -297,6 +297,22 @@ def test_a_wish_to_stop_ends_training_after_the_slice_in_hand_with_all_that_was_
     alone.advance(np.full(times, training.lr))
     assert timeless(checkpoint) == timeless(Checkpoint(alone.get_state(), end.first_loss, 0.0))
     assert math.isnan(end.first_loss) == (times == 0)
+
+
+@every_engine
+def test_the_first_slice_of_a_huge_network_is_one_update(prose: Text, small: Chosen, engine: str) -> None:
+    chosen = small(hidden=2000, seq_len=3, dtype="float32", updates=10**6, sample_length=1, engine=engine)
+    progress = of(Progress, list(training_events(prose, *chosen, Asked(1))))
+    assert [event.update for event in progress] == [1]
+
+
+@pytest.mark.parametrize("seconds_per_update", [1e-6, 1e-3, 0.02, 0.049, 0.051, 0.2, 60.0])
+def test_a_slice_is_one_update_or_what_fits_into_fifty_milliseconds(seconds_per_update: float) -> None:
+    size = 1
+    for _ in range(12):
+        size = next_size(size, size * seconds_per_update, size)
+        assert size == 1 or size * seconds_per_update <= SLICE_SECONDS
+    assert size > 1 or 2 * seconds_per_update > SLICE_SECONDS
 
 
 def test_a_wish_to_stop_after_the_last_update_comes_too_late(
