@@ -18,7 +18,8 @@ FLOORS: list[set[str]] = [
     {"text", "cells", "philox", "parameters"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
-    {"events", "sampling", "scoring", "baselines", "gradients", "originality", "units", "training"},
+    {"events", "sampling", "scoring", "baselines", "gradients", "training"}
+    | {"matching", "originality", "units"},
     {"storage", "model", "runs", "recorder"},
     {"report", "web"},
     {"cli.words", "cli.display", "cli.interrupts"},  # what a plain call from Python shows
