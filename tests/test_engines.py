@@ -31,6 +31,7 @@ from hornbook.errors import SettingError
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import count, shapes, views
 from hornbook.philox import SAMPLE, Source
+from hornbook.streams import Streams
 from hornbook.text import Text
 
 Settings = tuple[ModelSettings, TrainingSettings]
@@ -804,6 +805,57 @@ def test_one_step_at_a_time_gives_the_losses_of_reading_at_once(engine: str, cel
     at_once = reader.loss_and_gradients(p.x, p.y, p.state.astype(dtype))
     assert loss == pytest.approx(at_once.loss, rel=WHOLE[dtype])
     np.testing.assert_allclose(state, at_once.state, rtol=0, atol=WHOLE[dtype])
+
+
+@every_engine
+@every_cell
+@every_dtype
+@pytest.mark.parametrize("n", [1, 6, 300])
+def test_reading_gives_each_step_its_nats_and_its_hidden_state(
+    engine: str, cell: str, dtype: str, n: int
+) -> None:
+    p = problem(cell, 7, 5, n, 3)
+    reader = p.engine(engine, dtype)
+    nats, hidden, final = reader.read(p.x, p.y, p.state.astype(dtype))
+    assert (nats.shape, hidden.shape, final.shape) == ((n, 3), (n, 3, 7), p.state.shape)
+    assert (nats.dtype, hidden.dtype, final.dtype) == (np.float64, dtype, dtype)
+    state = p.state.astype(dtype)
+    for t, (x, y) in enumerate(zip(p.x, p.y, strict=True)):
+        logits, state = reader.step(x, state)
+        chances = probabilities(logits, Choice())[np.arange(3), y]
+        np.testing.assert_allclose(nats[t], -np.log(chances), rtol=0, atol=WHOLE[dtype])
+        np.testing.assert_allclose(hidden[t], state[-1, 0], rtol=0, atol=WHOLE[dtype])
+    np.testing.assert_allclose(final, state, rtol=0, atol=WHOLE[dtype])
+
+
+@every_engine
+@every_cell
+def test_reading_on_from_the_state_that_came_out_is_reading_at_once(engine: str, cell: str) -> None:
+    p = problem(cell, 7, 5, 700, 2)
+    reader = p.engine(engine, "float64")
+    whole, parts, state = reader.read(p.x, p.y, p.state), [], p.state
+    for start, end in ((0, 1), (1, 300), (300, 300), (300, 700)):
+        parts.append(reader.read(p.x[start:end], p.y[start:end], state))
+        state = parts[-1].state
+    np.testing.assert_allclose(np.concatenate([part.nats for part in parts]), whole.nats, atol=1e-12)
+    np.testing.assert_allclose(np.concatenate([part.hidden for part in parts]), whole.hidden, atol=1e-12)
+    np.testing.assert_allclose(state, whole.state, atol=1e-12)
+
+
+@every_engine
+@every_dtype
+def test_what_reading_gives_for_an_update_is_the_loss_that_training_logs_for_it(
+    small: Chosen, start: Build, prose: Text, engine: str, dtype: str
+) -> None:
+    chosen = small(dtype=dtype, seq_len=25, hidden=33)
+    trained, plan = start(chosen, engine), Streams(len(prose), 25)
+    for update in range(2 * plan.updates_per_epoch):
+        before = trained.get_state()
+        state = np.zeros_like(before.hidden) if plan.starts_epoch(update) else before.hidden
+        x, y = plan.read(prose.ids, update)
+        nats = trained.with_parameters(before.parameters).read(x, y, state).nats
+        logged = trained.advance(np.array([0.1])).losses[0]
+        assert abs(nats.sum() - logged) / 25 < {"float32": 1e-6, "float64": 1e-12}[dtype]
 
 
 @every_engine

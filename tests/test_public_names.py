@@ -31,6 +31,7 @@ NAMES = [
     "Run",
     "RunFolderError",
     "Sampled",
+    "Score",
     "SettingError",
     "StorageError",
     "Text",

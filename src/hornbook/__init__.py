@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hornbook.gradients import GradientCheck, check_gradients
     from hornbook.model import Model
     from hornbook.runs import Run
+    from hornbook.scoring import Score
     from hornbook.text import Text, Vocabulary, read_text
 
 _HOMES = {
@@ -50,6 +51,7 @@ _HOMES = {
     "gradients": ("GradientCheck", "check_gradients"),
     "model": ("Model",),
     "runs": ("Run",),
+    "scoring": ("Score",),
     "text": ("Text", "Vocabulary", "read_text"),
 }  # fmt: skip
 
@@ -71,6 +73,7 @@ __all__ = [
     "Run",
     "RunFolderError",
     "Sampled",
+    "Score",
     "SettingError",
     "StorageError",
     "Text",

@@ -12,11 +12,12 @@ from hornbook.cells.cell import Array
 from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState
-from hornbook.engines.interface import zero_state
+from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
 from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
 from hornbook.sampling import read_prompt, start_after, write
+from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
 from hornbook.text import Vocabulary
 
 
@@ -91,6 +92,31 @@ class Model:
     def gradients(self, characters: str) -> dict[str, Array]:
         """The gradient of the loss of the characters by parameter name; see `loss_and_gradients`."""
         return self.loss_and_gradients(characters)[1]
+
+    def score(self, text: str, training: str | None = None) -> Score:
+        """What the model needs for each character of a text; with the training text, what n-grams and
+        compressors need beside it. Raises TextError where the text is empty, or has no character that the
+        model knows."""
+        score = score_text(self.engine, self.vocabulary, text)
+        return score if training is None else score.beside(training)
+
+    def guesses(self, text: str, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
+        """The `top` likeliest symbols and their probabilities at each character of a text, before it is
+        read. Raises TextError as `score` does."""
+        found = guesses(self.engine, self.known_ids(text), top)
+        rows = zip(found.ids.tolist(), found.probabilities.tolist(), strict=True)
+        symbols = self.vocabulary.symbols
+        return [[(symbols[i], p) for i, p in zip(*row, strict=True)] for row in rows]
+
+    def hidden(self, text: str) -> Array:  # (N, H)
+        """The hidden state of the top layer after each character of a text, read from the zero state; a
+        character that the model does not know leaves it as it was. Raises TextError as `score` does."""
+        return hidden_states(self.engine, self.known_ids(text))
+
+    def known_ids(self, text: str) -> Integers:  # (N,)
+        """The characters as the model numbers them, -1 for one that it does not know. Raises TextError
+        where it knows none."""
+        return check_known(self.vocabulary, text)
 
     def __repr__(self) -> str:
         kind, size = self.settings.cell, self.flat.size

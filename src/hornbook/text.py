@@ -59,6 +59,13 @@ class Vocabulary:
                 raise TextError(f"the character {character!r} at position {i} is not in the vocabulary")
         return np.array([self.numbers[character] for character in text], dtype=np.int64)
 
+    def find(self, text: str) -> npt.NDArray[np.int64]:  # (len(text),)
+        """The numbers of the characters of `text`; -1 for one that is unknown."""
+        codes, order = code_row(self.symbols), np.argsort(code_row(self.symbols))
+        wanted = code_row(text)
+        places = order[np.minimum(np.searchsorted(codes[order], wanted), len(codes) - 1)]
+        return np.asarray(np.where(codes[places] == wanted, places, -1))
+
     def decode(self, ids: npt.ArrayLike) -> str:
         """The characters that bear the numbers `ids`."""
         return "".join(self.symbols[i] for i in np.asarray(ids).tolist())
@@ -103,6 +110,11 @@ class Text:
         distinct = np.unique(codes)
         ids = np.searchsorted(distinct, codes).astype(smallest_type(len(distinct)))
         return cls(name, ids, Vocabulary("".join(map(chr, distinct.tolist()))))
+
+
+def code_row(text: str) -> npt.NDArray[np.uint32]:  # (len(text),)
+    """The code points of a string."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def oddities(text: Text) -> list[str]:

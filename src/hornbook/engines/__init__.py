@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hornbook.engines.interface import Advance, Engine, Gradients, Start, TrainingState
+from hornbook.engines.interface import Advance, Engine, Gradients, Reading, Start, TrainingState
 from hornbook.engines.native import NativeEngine, levels
 from hornbook.engines.reference import ReferenceEngine
 
 ENGINES: dict[str, type[Engine]] = {"native": NativeEngine, "reference": ReferenceEngine}
 
-__all__ = ["ENGINES", "Advance", "Engine", "Gradients", "Start", "TrainingState", "default_engine"]
+__all__ = ["ENGINES", "Advance", "Engine", "Gradients", "Reading", "Start", "TrainingState", "default_engine"]
 
 
 def default_engine() -> str:

@@ -71,6 +71,15 @@ class Gradients(NamedTuple):
     dstate: Array  # (L, S, B, H)
 
 
+class Reading(NamedTuple):
+    """What `read` gives for n characters in each of M streams: the nats of each target, the hidden state
+    of the top layer after each character, and the state after the last."""
+
+    nats: Floats  # (n, M)
+    hidden: Array  # (n, M, H)
+    state: Array  # (L, S, M, H)
+
+
 class Advance(NamedTuple):
     """What `advance` gives for the m updates it made: of each, loss and smooth loss in nats summed
     over T, the norm of the gradient before clipping, and the entries that clipping changed; `stopped`
@@ -113,6 +122,10 @@ class Engine(Protocol):
     def advance(self, rates: Floats) -> Advance:
         """Make one update for each learning rate in `rates` (n,), or fewer where one is not finite;
         that one changes nothing. Asking for n in parts gives the same bits."""
+
+    def read(self, x: Integers, y: Integers, state: Array) -> Reading:
+        """Read x (n, M), predict y (n, M), from a state (L, S, M, H). Reading on from the state that
+        comes out is the same as reading at once."""
 
     def step(self, ids: Integers | None, state: Array) -> tuple[Array, Array]:
         """Read one character in each of M streams, ids (M,), or none; logits (M, K) of the next, and

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from hornbook.cells.cell import Array
 from hornbook.config import Clip, ModelSettings, TrainingSettings
 from hornbook.distribution import Choice
-from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Start, TrainingState
+from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Reading, Start, TrainingState
 from hornbook.errors import SettingError, known
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import count, views
@@ -177,6 +177,19 @@ class NativeEngine:
         if Clip.parse(self.training.clip).kind == "norm":
             clipped = clipped * count(self.model)  # the core counts the updates in which all entries change
         return Advance(losses, smooth, norms, clipped, stopped)
+
+    def read(self, x: Integers, y: Integers, state: Array) -> Reading:
+        """Read x (n, M), predict y (n, M), stream after stream; see `Engine`."""
+        nats, final = np.empty(x.shape), np.array(state, self.dtype)
+        hidden = np.empty((*x.shape, self.model.hidden), self.dtype)
+        for m in range(x.shape[1] if len(x) else 0):
+            nats[:, m], hidden[:, m], final[0, 0, m] = self.core.read(
+                self.current(),
+                contiguous(x[:, m], np.int64),
+                contiguous(y[:, m], np.int64),
+                contiguous(state[0, 0, m], self.dtype),
+            )
+        return Reading(nats, hidden, final)
 
     def step(self, ids: Integers | None, state: Array) -> tuple[Array, Array]:
         """Read one character in each stream, or none; see `Engine`."""

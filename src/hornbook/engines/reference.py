@@ -26,6 +26,7 @@ from hornbook.engines.interface import (
     Floats,
     Gradients,
     Integers,
+    Reading,
     Start,
     TrainingState,
 )
@@ -34,6 +35,8 @@ from hornbook.parameters import name, views
 from hornbook.philox import Source
 from hornbook.streams import Streams
 from hornbook.text import Ids
+
+BLOCK = 256  # characters of a stream that are read at a time, so that no more than their logits are kept
 
 Product = Callable[[Array], Array]
 
@@ -261,6 +264,28 @@ class ReferenceEngine:
         if self.best_pending and not lower:
             self.best_parameters = self.parameters.copy()
         self.best_pending = lower
+
+    def read(self, x: Integers, y: Integers, state: Array) -> Reading:
+        """Read x (n, M), predict y (n, M), a block at a time; see `Engine`."""
+        losses = np.empty(x.shape, dtype=np.float64)
+        hidden = np.empty((*x.shape, self.model.hidden), dtype=self.parameters.dtype)
+        for start in range(0, len(x), BLOCK):
+            block = slice(start, start + BLOCK)
+            hidden[block], state = self.walk_layers(x[block], state)
+            losses[block] = nats(hidden[block] @ self.named["V"] + self.named["c"], y[block])
+        return Reading(losses, hidden, state)
+
+    def walk_layers(self, x: Integers, state: Array) -> tuple[Array, Array]:
+        """The hidden states of the top layer (T, B, H) after each character of x (T, B), and the state
+        (L, S, B, H) after the last."""
+        below: Array = x
+        final = []
+        for layer in range(self.model.layers):
+            product = product_with(self.named[name("W", layer)])
+            hidden, last, _ = walk(self.cell, self.inputs(below, layer), product, tuple(state[layer]))
+            final.append(last)
+            below = hidden[1:]
+        return below, np.array(final)
 
     def step(self, ids: Integers | None, state: Array) -> tuple[Array, Array]:
         """Read one character in each stream, or none; see `Engine`."""

@@ -1,0 +1,233 @@
+"""Scoring: what a model needs for each character of a text, in nats and bits, and what it expected there.
+
+A text is read from the zero state, as one stream: the first character is foretold from that state alone, as
+in writing without a prompt, and each of the others after all before it. A character that is not in the
+model's vocabulary costs ln(K + 1) nats, as if it were one of K + 1 equally likely symbols, and is not read:
+the state stays as it was. Nothing here knows files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hornbook.baselines import ORDERS, KneserNey, compressed
+from hornbook.cells.cell import Array
+from hornbook.config import integer
+from hornbook.distribution import Choice, probabilities
+from hornbook.engines import Engine, Reading
+from hornbook.engines.interface import zero_state
+from hornbook.errors import TextError
+from hornbook.text import Vocabulary, code_row
+
+BLOCK = 4096  # characters read at a time
+PASSAGE = 100  # characters
+TRAINING_LIMIT = 4_000_000  # characters of the training text that baselines read, its last ones
+
+Numbers = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
+
+
+def reading(engine: Engine, ids: Numbers) -> Iterator[Reading]:  # (N,)
+    """Read known characters from the zero state, a block at a time. What is told of the character after
+    the last one means nothing."""
+    state = start_state(engine)
+    targets = np.append(ids[1:], 0)
+    for start in range(0, len(ids), BLOCK):
+        block = slice(start, start + BLOCK)
+        read = engine.read(ids[block, None], targets[block, None], state)
+        yield read
+        state = read.state
+
+
+def start_state(engine: Engine, streams: int = 1) -> Array:  # (L, S, M, H)
+    """The zero state in the engine's dtype."""
+    return zero_state(engine.model, streams, engine.get_state().parameters.dtype)
+
+
+def costs(engine: Engine, ids: Numbers) -> Reals:  # (N,) -> (N,)
+    """The nats of each of at least one known character."""
+    logits, _ = engine.step(None, start_state(engine))
+    o = logits[0].astype(np.float64)
+    first = np.logaddexp.reduce(o) - o[ids[:1]]
+    return np.concatenate([first, *(read.nats[:, 0] for read in reading(engine, ids))])[:-1]
+
+
+def hidden_states(engine: Engine, ids: Numbers) -> Array:  # (N,) -> (N, H)
+    """The hidden state of the top layer after each character; an unknown one (-1) leaves it as it was."""
+    known = ids >= 0
+    rows = [start_state(engine)[-1, 0], *(read.hidden[:, 0] for read in reading(engine, ids[known]))]
+    states = np.concatenate(rows)  # (known + 1, H)
+    return states[1:] if known.all() else states[np.cumsum(known)]
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """What a model expected at each character of a text: the numbers of the likeliest symbols, the likeliest
+    first, and their probabilities."""
+
+    ids: Numbers  # (N, top)
+    probabilities: Reals  # (N, top)
+
+
+def guesses(engine: Engine, ids: Numbers, top: int = 5) -> Guesses:  # (N,)
+    """The `top` likeliest symbols (all, where there are no more) at each character of a text, in which -1 is
+    unknown."""
+    integer("top", top, 1, 0x110000)
+    states = np.concatenate([start_state(engine)[-1, 0], hidden_states(engine, ids)])[:-1]
+    found = [likeliest(engine, states[start : start + BLOCK], top) for start in range(0, len(ids), BLOCK)]
+    return Guesses(np.concatenate([g.ids for g in found]), np.concatenate([g.probabilities for g in found]))
+
+
+def likeliest(engine: Engine, hidden: Array, top: int) -> Guesses:  # (n, H)
+    """The likeliest symbols after each hidden state; of equals, the lower number comes first."""
+    state = start_state(engine, len(hidden))
+    state[-1, 0] = hidden
+    logits, _ = engine.step(None, state)
+    chances = probabilities(logits, Choice())
+    order = np.argsort(-chances, axis=1, kind="stable")[:, :top]
+    return Guesses(order, np.take_along_axis(chances, order, axis=1))
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of a text, where it starts, and what it costs on average."""
+
+    start: int
+    text: str
+    bits_per_character: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model needs for a text of N characters.
+
+    `nats` is the cost of each character, -ln p. `ids` are the characters as the model numbers them, -1 for
+    one that it does not know: that one costs ln(K + 1) nats. `baselines` are, by name, the bits per
+    character that n-grams and compressors need for the same text; see `baselines_for`.
+    """
+
+    text: str
+    ids: Numbers = field(repr=False)  # (N,)
+    nats: Reals = field(repr=False)  # (N,)
+    symbols: int  # K
+    baselines: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def characters(self) -> int:
+        """The length of the text, N."""
+        return len(self.nats)
+
+    @cached_property
+    def nats_per_character(self) -> float:
+        """The mean cost of a character in nats."""
+        return float(self.nats.mean())
+
+    @property
+    def bits_per_character(self) -> float:
+        """The mean cost of a character in bits."""
+        return self.nats_per_character / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """Among how many equally likely characters the model would be as uncertain: exp of the nats per
+        character; infinite where that is too large for a number."""
+        return math.exp(self.nats_per_character) if self.nats_per_character < 709 else math.inf
+
+    @cached_property
+    def unknown_characters(self) -> int:
+        """The characters that are not in the model's vocabulary."""
+        return int((self.ids < 0).sum())
+
+    def most_surprising(self, count: int = 3, length: int = PASSAGE) -> tuple[Passage, ...]:
+        """The `count` passages of `length` characters with the highest cost, the highest first; no two of
+        them overlap. Fewer where the text is too short; a text shorter than one passage is one."""
+        return self.passages(count, length, -1)
+
+    def least_surprising(self, count: int = 3, length: int = PASSAGE) -> tuple[Passage, ...]:
+        """The `count` passages with the lowest cost, the lowest first; see `most_surprising`."""
+        return self.passages(count, length, 1)
+
+    def passages(self, count: int, length: int, sign: int) -> tuple[Passage, ...]:
+        """Passages in the order of `sign` times their cost; of equals, the first."""
+        integer("count", count, 0, 10**6)
+        integer("length", length, 1, 10**9)
+        length = min(length, self.characters)
+        means = sign * windows(self.nats, length)
+        found = []
+        for _ in range(count):
+            start = int(np.argmin(means))
+            if math.isinf(means[start]):
+                break
+            bits = float(self.nats[start : start + length].mean()) / math.log(2)
+            found.append(Passage(start, self.text[start : start + length], bits))
+            means[max(0, start - length + 1) : start + length] = math.inf
+        return tuple(found)
+
+    def record(self) -> dict[str, Any]:
+        """The score as a JSON record; costs in `baselines` are bits per character."""
+        names = ("characters", "nats_per_character", "bits_per_character", "perplexity", "unknown_characters")
+        told = {name: getattr(self, name) for name in names}
+        finite = {name: value if math.isfinite(value) else None for name, value in told.items()}
+        return {**finite, "baselines": dict(self.baselines)}
+
+    def beside(self, training: str | None) -> Score:
+        """The same score with its baselines; see `baselines_for`."""
+        return replace(self, baselines=baselines_for(self.text, training))
+
+
+def windows(nats: Reals, length: int) -> Reals:  # (N,) -> (N - length + 1,)
+    """The mean cost of each window, rounded so that windows of the same costs are equal."""
+    sums = np.cumsum(np.append(0.0, nats))
+    return np.asarray(np.round((sums[length:] - sums[:-length]) / length, 9))
+
+
+def score_text(engine: Engine, vocabulary: Vocabulary, text: str) -> Score:
+    """Score a text. Raises TextError where it is empty, or has no character that the model knows."""
+    ids = check_known(vocabulary, text)
+    known = ids >= 0
+    nats = np.full(len(ids), math.log(len(vocabulary) + 1))
+    nats[known] = costs(engine, ids[known])
+    return Score(text, ids, nats, len(vocabulary))
+
+
+def check_known(vocabulary: Vocabulary, text: str) -> Numbers:  # -> (N,)
+    """The numbers of the characters of a text, -1 for one that is unknown. Raises TextError where all are."""
+    ids = vocabulary.find(text)
+    if not (ids >= 0).any():
+        raise TextError(nothing_known(text, vocabulary))
+    return ids
+
+
+def nothing_known(text: str, vocabulary: Vocabulary) -> str:
+    """What is wrong with a text in which the model knows nothing."""
+    if not text:
+        return "there is nothing to read: the text is empty"
+    return (
+        f"the model knows none of the {len(text):,} characters of this text; its vocabulary has "
+        f"{len(vocabulary):,}: was it trained on another script, or is --encoding wrong?"
+    )
+
+
+def baselines_for(text: str, training: str | None = None) -> dict[str, float]:
+    """The bits per character that others need for a text: n-grams of orders 1 to 8, made from the training
+    text (`1-gram` …); compressors on the text alone (`gzip` …) and after the training text (`gzip after
+    training` …). Without a training text, the compressors alone. Of a training text of more than 4 million
+    characters its last 4 million are taken. Raises TextError where the text is empty."""
+    before = (training or "")[-TRAINING_LIMIT:]
+    orders = min(ORDERS, len(before))
+    found = {}
+    if orders:
+        nats = KneserNey.fit(code_row(before), orders).nats(code_row(text)).mean(axis=1)
+        found = {f"{n + 1}-gram": float(cost) / math.log(2) for n, cost in enumerate(nats)}
+    for file in compressed(before, text):
+        found[file.compressor] = file.alone
+        if before:
+            found[f"{file.compressor} after training"] = file.after_training
+    return found
