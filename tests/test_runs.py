@@ -163,3 +163,38 @@ def test_an_undefined_loss_is_counted_as_none():
     state = TrainingState.initial(*settings(4, hidden=3))
     assert math.isnan(state.smooth_loss)
     assert counters(state) == {"update": 0, "best_update": 0, "smooth_loss": None, "best_smooth_loss": None}
+
+
+# The text of a run
+
+
+def test_a_run_reads_its_text_again(tmp_path):
+    (tmp_path / "book.txt").write_bytes(b"the cat sat\r\non the mat\n" * 20)
+    text = hornbook.read_text(tmp_path / "book.txt", newlines="keep")
+    again = hornbook.train(text, out=tmp_path / "a", quiet=True, **SETTINGS).text()
+    assert again[:] == text[:]
+    assert again.name == "book"
+    assert again.vocabulary == text.vocabulary
+
+
+def test_the_built_in_text_is_found_again(tmp_path):
+    text = hornbook.read_text()
+    run = hornbook.train(text, out=tmp_path / "a", quiet=True, **SETTINGS)
+    assert Run(run.folder).text()[:] == text[:]
+
+
+def test_a_text_that_has_changed_or_is_gone_is_refused(tmp_path):
+    book = tmp_path / "book.txt"
+    book.write_text("the cat sat on the mat\n" * 20)
+    run = hornbook.train(hornbook.read_text(book), out=tmp_path / "a", quiet=True, **SETTINGS)
+    book.write_text("the dog sat on the mat\n" * 20)
+    with pytest.raises(RunFolderError, match=r"book.txt has changed since .*a was trained on it"):
+        run.text()
+    book.unlink()
+    with pytest.raises(RunFolderError, match=r"the text that .*a was trained on is gone: .*No such file"):
+        run.text()
+
+
+def test_a_text_from_a_program_cannot_be_read_again(trained):
+    with pytest.raises(RunFolderError, match="its text came from a program"):
+        trained.text()

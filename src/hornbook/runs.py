@@ -23,11 +23,11 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings, choice, from_table
 from hornbook.engines import TrainingState
-from hornbook.errors import InputError, RunFolderError
+from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.storage import read_json, read_json_lines, read_tensors, read_toml
-from hornbook.text import Source, Vocabulary
+from hornbook.text import Source, Text, Vocabulary, read_text
 
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
@@ -83,6 +83,28 @@ def read_config(path: Path) -> Config:
     except (InputError, KeyError, TypeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise RunFolderError(f"{path} is damaged or not hornbook's: {what}") from error
+
+
+def same_text(config: Config, folder: Path, **how: str) -> Text:
+    """The text that the run in a folder was trained on; `how` changes its encoding and newlines. Raises
+    RunFolderError where it came from no file, or has changed since, TextError where it is gone."""
+    if not config.sources:
+        raise RunFolderError(f"{folder} names no text file, since its text came from a program; name one")
+    paths = [stored_path(source.path, folder) for source in config.sources]
+    as_then = {key: config.text[key] for key in ("name", "encoding", "newlines")}
+    text = read_text(*paths, **{**as_then, **how})
+    for then, now in zip(config.sources, text.sources, strict=True):
+        if then.sha256 != now.sha256:
+            raise RunFolderError(
+                f"{now.path} has changed since {folder} was trained on it; name it to train on it as it is"
+            )
+    return text
+
+
+def stored_path(path: str, folder: Path) -> str:
+    """A text's path as a config file has it: absolute, in the run's folder, or the built-in text's name."""
+    beside = folder / path
+    return str(beside) if beside.is_file() else path
 
 
 class Run:
@@ -147,6 +169,14 @@ class Run:
         tensors, about = read_tensors(path)
         flat = self.assemble(path, tensors, str(about.get("dtype")))
         return Model(self.config.model, self.config.training, self.vocabulary, flat)
+
+    def text(self) -> Text:
+        """The text that the run was trained on, read again. Raises RunFolderError where it came from no
+        file, is gone, or has changed since."""
+        try:
+            return same_text(self.config, self.folder)
+        except TextError as error:
+            raise RunFolderError(f"the text that {self.folder} was trained on is gone: {error}") from error
 
     def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
         """The flat buffer of named tensors, each checked."""

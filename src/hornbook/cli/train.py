@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hornbook.cli.options import Encoding, Newlines, Texts, reading
-from hornbook.errors import RunFolderError, SettingError
+from hornbook.errors import SettingError
 
 if TYPE_CHECKING:
     from hornbook.config import ModelSettings, TrainingSettings
@@ -104,37 +104,16 @@ def old_settings(old: Config | None) -> dict[str, Any]:
 def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, config: Path | None) -> Text:
     """The text named on the command line, or that of the run that is to be repeated; what is strange
     about it is told."""
+    from hornbook.runs import same_text
     from hornbook.text import oddities, read_text
 
     if old is None or config is None or texts:
         text = read_text(*texts or [], **how)
     else:
-        text = same_text(old, config, how)
+        text = same_text(old, config.parent, **how)
     for sentence in oddities(text):
         print(f"warning: {sentence}", file=sys.stderr)
     return text
-
-
-def same_text(old: Config, config: Path, how: dict[str, str]) -> Text:
-    """The text of the run that is to be repeated. Raises RunFolderError where it came from no file, or
-    has changed since."""
-    from hornbook.text import read_text
-
-    if not old.sources:
-        raise RunFolderError(f"{config} names no text file, since its text came from a program; name one")
-    paths = [stored_path(source.path, config) for source in old.sources]
-    how = {"encoding": old.text["encoding"], "newlines": old.text["newlines"], **how}
-    text = read_text(*paths, name=old.text["name"], **how)
-    for then, now in zip(old.sources, text.sources, strict=True):
-        if then.sha256 != now.sha256:
-            raise RunFolderError(f"{now.path} has changed since that run; name it to train on it as it is")
-    return text
-
-
-def stored_path(path: str, config: Path) -> str:
-    """A text's path as a config file has it: absolute, beside the file, or the built-in text's name."""
-    beside = config.parent / path
-    return str(beside) if beside.is_file() else path
 
 
 def resolve(
