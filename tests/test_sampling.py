@@ -15,6 +15,7 @@ from hornbook.config import TrainingSettings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, TrainingState
 from hornbook.errors import PromptError, SettingError
+from hornbook.matching import CopyGuard
 from hornbook.philox import WRITE, Source
 from hornbook.sampling import PIECE, read_prompt, start_after, until, write
 from hornbook.text import Text, Vocabulary
@@ -201,3 +202,105 @@ def test_nothing_is_drawn_after_the_stop_string() -> None:
 def test_what_cannot_begin_the_stop_string_is_not_held_back_longer_than_it_is() -> None:
     shown = until(iter(["abcdefgh", "ij"]), "xyz")
     assert next(shown) == "abcdef"
+
+
+# Held back from copying
+
+
+def guarded(
+    writer: Engine, text: Text, training: str, limit: int, prompt: str = "", choice: Choice | None = None
+) -> str:
+    """A text of 200 characters that may not copy more than `limit` characters of a training text."""
+    vocabulary = text.vocabulary
+    guard, start = CopyGuard(vocabulary.encode(training), limit), start_after(writer, vocabulary, prompt)
+    pieces = write(writer, vocabulary, start, 200, choice or Choice(), SOURCE, guard=guard, prompt=prompt)
+    return "".join(pieces)
+
+
+def longest_copy(text: str, training: str) -> int:
+    """The length of the longest substring of a text that stands in the training text."""
+    ends = range(len(text) + 1)
+    return max(end - start for end in ends for start in range(end + 1) if text[start:end] in training)
+
+
+@every_engine
+def test_a_guard_that_never_refuses_changes_nothing(
+    writer: Callable[[str], Engine], prose: Text, engine: str
+) -> None:
+    made = writer(engine)
+    assert guarded(made, prose, prose[:], 40) == written(made, prose, 200)
+    assert guarded(made, prose, written(made, prose, 200), 10**9) == written(made, prose, 200)
+
+
+@every_engine
+@pytest.mark.parametrize("limit", [1, 2, 7, 31, 32, 33, 50])
+def test_no_more_than_the_limit_is_copied_and_until_then_the_text_is_the_same(
+    writer: Callable[[str], Engine], prose: Text, engine: str, limit: int
+) -> None:
+    made = writer(engine)
+    unguarded = written(made, prose, 200)
+    text = guarded(made, prose, unguarded, limit)
+    assert len(text) == 200
+    assert longest_copy(text, unguarded) == limit
+    assert text[:limit] == unguarded[:limit]
+    assert text[limit] != unguarded[limit]
+
+
+@every_engine
+def test_a_prompt_counts_as_written(writer: Callable[[str], Engine], prose: Text, engine: str) -> None:
+    made, prompt = writer(engine), prose[:30]
+    start = start_after(made, prose.vocabulary, prompt)
+    unguarded = "".join(write(made, prose.vocabulary, start, 200, Choice(), SOURCE))
+    text = guarded(made, prose, prompt + unguarded, 32, prompt)
+    assert text[:2] == unguarded[:2]
+    assert text[2] != unguarded[2]
+
+
+@every_engine
+@pytest.mark.parametrize("choice", [Choice(0), Choice(top_k=1), Choice(top_p=1e-9)])
+def test_what_is_refused_is_left_out_before_the_likeliest_are_chosen(
+    writer: Callable[[str], Engine], prose: Text, engine: str, choice: Choice
+) -> None:
+    made = writer(engine)
+    unguarded = written(made, prose, 200, choice=choice)
+    text = guarded(made, prose, unguarded, 5, choice=choice)
+    assert text[:5] == unguarded[:5]
+    *_, state = iter_states(made, prose.vocabulary.encode(text[:5]))
+    logits, _ = made.step(None, state)
+    second = int(np.argsort(-logits[0])[1])
+    assert text[5] == prose.vocabulary.symbols[second]
+
+
+def iter_states(engine: Engine, ids: Any) -> list[Any]:
+    """The states after each of some symbols."""
+    states = [np.zeros_like(start_after(engine, Vocabulary("a"), "").state)]
+    for i in ids:
+        states.append(engine.step(np.array([i]), states[-1])[1])
+    return states
+
+
+@every_engine
+def test_where_every_symbol_would_be_a_copy_the_text_ends_with_an_error(
+    writer: Callable[[str], Engine], prose: Text, engine: str
+) -> None:
+    made, symbols = writer(engine), prose.vocabulary.symbols
+    everything = "".join(a + b for a in symbols for b in symbols)
+    guard, start = CopyGuard(prose.vocabulary.encode(everything), 1), start_after(made, prose.vocabulary, "")
+    pieces = write(made, prose.vocabulary, start, 200, Choice(), SOURCE, guard=guard)
+    shown = []
+    with pytest.raises(SettingError, match=r"no-copy is 1; every symbol .* give a higher one"):
+        shown.extend(pieces)  # what came before is kept
+    assert "".join(shown) == written(made, prose, 1)
+
+
+@every_engine
+def test_a_stop_string_ends_a_guarded_text_too(
+    writer: Callable[[str], Engine], prose: Text, engine: str
+) -> None:
+    made = writer(engine)
+    training = written(made, prose, 200)
+    text = guarded(made, prose, training, 4)
+    guard, start = CopyGuard(prose.vocabulary.encode(training), 4), start_after(made, prose.vocabulary, "")
+    stop = text[90:97]
+    pieces = write(made, prose.vocabulary, start, 200, Choice(), SOURCE, stop, guard)
+    assert "".join(pieces) == text[: text.index(stop)]

@@ -14,6 +14,7 @@ from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
+from hornbook.matching import CopyGuard
 from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
 from hornbook.sampling import read_prompt, start_after, write
@@ -63,19 +64,29 @@ class Model:
         stop: str = "",
         seed: int = 0,
         number: int = 0,
+        guard: CopyGuard | None = None,
     ) -> Iterator[str]:
         """Pieces of a text of `length` characters as they are written: it goes on from the prompt,
-        which it does not repeat, and ends before the stop string. `number` counts texts of one seed.
-        Raises SettingError and PromptError at once."""
+        which it does not repeat, and ends before the stop string. `number` counts texts of one seed. A
+        guard, as `copy_guard` makes it, holds the text back from copying. Raises SettingError and
+        PromptError at once, and SettingError where all that could follow would be a copy."""
         choice = Choice(temperature, top_k, top_p)
         integer("seed", seed, 0, LARGEST_SEED)
         integer("length", length, 1, 10**9)
-        start = self.start(prompt, unknown)
-        return write(self.engine, self.vocabulary, start, length, choice, Source(seed, WRITE, number), stop)
+        read = read_prompt(self.vocabulary, prompt, unknown)
+        start, source = self.start(read), Source(seed, WRITE, number)
+        return write(self.engine, self.vocabulary, start, length, choice, source, stop, guard, read)
 
     def sample(self, length: int = 1000, **how: object) -> str:
         """A text of `length` characters; the keywords are those of `stream`."""
         return "".join(self.stream(length, **how))  # type: ignore[arg-type]
+
+    def copy_guard(self, training: str, limit: int = 40) -> CopyGuard:
+        """What holds a text back from copying more than `limit` characters in a row of a training text;
+        to be handed to `stream` or `sample`. It takes about a second for a million characters to make.
+        Raises SettingError for a limit below 1, TextError where the training text is empty."""
+        ids = self.vocabulary.find(training)
+        return CopyGuard(np.where(ids < 0, len(self.vocabulary), ids), limit)
 
     def loss_and_gradients(self, characters: str) -> tuple[float, dict[str, Array]]:
         """The loss in nats, summed over all characters but the first, which is only read, and its

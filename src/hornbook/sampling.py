@@ -1,4 +1,4 @@
-"""Sampling: prompts, and text written out as it is made, up to a stop string.
+"""Sampling: prompts, and text written out as it is made, up to a stop string, and held back from copying.
 
 How one symbol is chosen stands in `distribution`; drawing many is the engine's work.
 """
@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from hornbook.config import integer
-from hornbook.distribution import Choice
+from hornbook.distribution import Choice, draw, probabilities
 from hornbook.engines import Engine, Start
-from hornbook.engines.interface import zero_state
+from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import PromptError, SettingError
+from hornbook.matching import CopyGuard
 from hornbook.philox import Source
 from hornbook.text import Vocabulary
 
@@ -55,10 +56,17 @@ def write(
     choice: Choice,
     source: Source,
     stop: str = "",
+    guard: CopyGuard | None = None,
+    prompt: str = "",
 ) -> Iterator[str]:
-    """Pieces of a text of `length` characters, or shorter: it ends before the stop string."""
+    """Pieces of a text of `length` characters, or shorter: it ends before the stop string. A guard holds
+    it back from copying; the prompt counts as written. See `guarded` for what that raises."""
     integer("length", length, 1, 10**9)
-    pieces = drawn(engine, vocabulary, start, length, choice, source)
+    if guard is None:
+        pieces = drawn(engine, vocabulary, start, length, choice, source)
+    else:
+        history = vocabulary.encode(prompt).tolist()
+        pieces = guarded(engine, vocabulary, start, length, choice, source, guard, history)
     return until(pieces, stop) if stop else pieces
 
 
@@ -69,6 +77,61 @@ def drawn(
     for done in range(0, length, PIECE):
         ids, start = engine.sample(start, min(PIECE, length - done), choice, source)
         yield vocabulary.decode(ids[0])
+
+
+def guarded(
+    engine: Engine,
+    vocabulary: Vocabulary,
+    start: Start,
+    length: int,
+    choice: Choice,
+    source: Source,
+    guard: CopyGuard,
+    history: list[int],
+) -> Iterator[str]:
+    """Pieces of a text that copies no more than the guard allows. It is the text that would be written
+    without a guard up to the first character that is refused; in its place another is drawn, with the same
+    random number, from what is allowed. Raises SettingError where nothing is, after all that was written."""
+    done = 0
+    while done < length:
+        ids, after = engine.sample(start, min(PIECE, length - done), choice, source)
+        kept = unrefused(guard, history, ids[0])
+        refused = kept < ids.shape[1]
+        if refused:
+            ids, after = engine.sample(start, kept, choice, source)
+        history += ids[0].tolist()
+        yield vocabulary.decode(ids[0])
+        if refused:
+            after = turned(engine, after, choice, source, guard, history)
+            history += after.last.tolist()
+            yield vocabulary.decode(after.last)
+        done, start = done + kept + refused, after
+        del history[: -guard.limit]
+
+
+def unrefused(guard: CopyGuard, history: list[int], ids: Integers) -> int:
+    """How many of the symbols may be written in a row."""
+    written = [*history, *ids.tolist()]
+    places = range(max(len(history), guard.limit), len(written))
+    return next((i - len(history) for i in places if not guard.allowed(written[:i], written[i])), len(ids))
+
+
+def turned(
+    engine: Engine, start: Start, choice: Choice, source: Source, guard: CopyGuard, history: list[int]
+) -> Start:
+    """Where writing goes on after a symbol that is no copy: what is refused has probability zero before
+    top-k and top-p choose. Raises SettingError where all symbols are refused."""
+    logits, state = engine.step(None if start.last[0] < 0 else start.last, start.state)
+    o = logits[0].astype(np.float64)
+    refused = guard.forbidden(history)
+    o[refused[refused < len(o)]] = -np.inf
+    if np.isneginf(o).all():
+        raise SettingError(
+            f"no-copy is {guard.limit}; every symbol that could follow here would copy more than that from "
+            "the training text, so this text ends; give a higher one"
+        )
+    drawn = draw(probabilities(o, choice), float(source.uniforms(0, start.position, 1)[0]))
+    return Start(state, np.array([drawn]), start.position + 1)
 
 
 def until(pieces: Iterator[str], stop: str) -> Iterator[str]:

@@ -150,3 +150,41 @@ def test_a_terminal_that_knows_few_characters_gets_what_it_can_show(process, hor
     answer = process("sample", "a", "--length", 50)
     assert answer.code == 0
     assert "Traceback" not in answer.err
+
+
+# Held back from copying
+
+
+@pytest.mark.parametrize("flags", [(), ("--prompt", "the cat sat"), ("--stop", "zzz"), ("--temperature", 0)])
+def test_no_copy_keeps_every_copied_span_short(hornbook, run, story, flags):
+    text = told(hornbook, run, "--no-copy", 3, "--length", 400, *flags)
+    own = text.removeprefix("the cat sat")
+    assert len(own) == 400
+    assert not [i for i in range(len(own) - 3) if own[i : i + 4] in story]
+    assert [i for i in range(400) if told(hornbook, run, "--length", 400)[i : i + 4] in story]
+
+
+def test_no_copy_changes_nothing_where_nothing_is_copied(hornbook, run):
+    whole = told(hornbook, run, "--length", 200)
+    assert told(hornbook, run, "--length", 200, "--no-copy", 100) == whole
+
+
+def test_no_copy_needs_the_training_text_as_it_was(refused, hornbook, book):
+    hornbook("train", book, "--hidden", 8, "--updates", 20, "--quiet", "--out", "a")
+    book.write_text("other words " * 200)
+    assert "book.txt has changed since a was trained on it" in refused("sample", "a", "--no-copy", 40)
+    book.unlink()
+    assert "the text that a was trained on is gone" in refused("sample", "a", "--no-copy", 40)
+
+
+@pytest.mark.parametrize("limit", [0, -3])
+def test_no_copy_must_allow_at_least_a_character(refused, run, limit):
+    assert "no-copy is" in refused("sample", run, "--no-copy", limit)
+
+
+def test_where_everything_would_be_a_copy_what_was_written_is_shown_and_the_reason(hornbook, folder):
+    Path("one.txt").write_text("a" * 100)
+    hornbook("train", "one.txt", "--updates", 20, "--seq-len", 5, "--quiet", "--out", "a")
+    answer = hornbook("sample", "a", "--no-copy", 7)
+    assert (answer.code, answer.out) == (2, "aaaaaaa\n")
+    assert answer.err.startswith("error: no-copy is 7; every symbol that could follow")

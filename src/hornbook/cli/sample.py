@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hornbook.errors import SettingError
 
 
 def sample(
@@ -22,6 +25,10 @@ def sample(
     stop: Annotated[str, typer.Option(help="End before this string.")] = "",
     seed: Annotated[int, typer.Option(help="Another seed, another text.")] = 0,
     count: Annotated[int, typer.Option(help="How many texts.")] = 1,
+    no_copy: Annotated[
+        int | None,
+        typer.Option(help="Copy no more than this many characters in a row from the training text."),
+    ] = None,
     which: Annotated[str, typer.Option(help="The best model or the last one.")] = "best",
 ) -> None:
     """Let a trained model write."""
@@ -31,7 +38,9 @@ def sample(
     from hornbook.sampling import read_prompt
 
     integer("count", count, 1, 1_000_000)
-    model = Run(run).model(which)
+    opened = Run(run)
+    model = opened.model(which)
+    guard = None if no_copy is None else model.copy_guard(opened.text()[:], no_copy)
     read = read_prompt(model.vocabulary, prompt, unknown)
     for number in range(count):
         pieces = model.stream(
@@ -43,11 +52,23 @@ def sample(
             stop=stop,
             seed=seed,
             number=number,
+            guard=guard,
         )
         if count > 1:
             print(f"--- {number + 1} of {count} ---")
         sys.stdout.write(printable(read))
+        show(pieces)
+
+
+def show(pieces: Iterator[str]) -> None:
+    """Print a text as it is made, and end its line, even where it cannot go on."""
+    from hornbook.cli.words import printable
+
+    try:
         for piece in pieces:
             sys.stdout.write(printable(piece))
             sys.stdout.flush()
+    except SettingError:
         sys.stdout.write("\n")
+        raise
+    sys.stdout.write("\n")
