@@ -34,6 +34,7 @@ from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import ENGINES, TrainingState
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.engines.reference import nats, walk
+from hornbook.markup import table
 from hornbook.parameters import count, initial, name, shapes, views
 from hornbook.philox import CHECK, Source
 from hornbook.streams import Streams
@@ -48,6 +49,9 @@ HARD_SCALE = 0.1
 ALL_UP_TO = 50_000  # entries; larger networks are sampled
 SAMPLED = 2_000  # entries of a parameter
 BATCH_NUMBERS = 500_000  # numbers in a batch's largest array
+
+
+ROW_HEADINGS = ("gradient", "entries", "≤ 1e-6", "differences", "rel.", "complex", "rel.", "passes")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,22 @@ class Row:
         record["share_within_1e-6"] = record.pop("share_within")
         return record
 
+    def words(self) -> list[str]:
+        """The row as it is shown, under ROW_HEADINGS."""
+        errors = (
+            self.max_abs_difference,
+            self.max_rel_difference,
+            self.max_abs_complex,
+            self.max_rel_complex,
+        )
+        return [
+            self.parameter,
+            f"{self.entries:,}",
+            f"{100 * self.share_within:.4g} %",
+            *(f"{error:.1e}" for error in errors),
+            "yes" if self.passed else "no",
+        ]
+
 
 @dataclass(frozen=True)
 class GradientCheck:
@@ -86,6 +106,13 @@ class GradientCheck:
     def passed(self) -> bool:
         """Whether every row keeps its limits."""
         return all(row.passed for row in self.rows)
+
+    def _repr_html_(self) -> str:
+        """The check in a notebook: a table a case."""
+        cases = dict.fromkeys(row.case for row in self.rows)
+        words = {case: [row.words() for row in self.rows if row.case == case] for case in cases}
+        title = f"Gradients of the {self.engine} engine, {self.model.cell}, T {self.seq_len}"
+        return "\n".join(table(f"{title}: {case}", ROW_HEADINGS, rows) for case, rows in words.items())
 
 
 @dataclass(frozen=True)

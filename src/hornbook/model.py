@@ -14,6 +14,7 @@ from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
+from hornbook.markup import facts
 from hornbook.matching import CopyGuard
 from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
@@ -128,6 +129,17 @@ class Model:
         """The characters as the model numbers them, -1 for one that it does not know. Raises TextError
         where it knows none."""
         return check_known(self.vocabulary, text)
+
+    def _repr_html_(self) -> str:
+        """The model in a notebook."""
+        shape, training = self.settings, self.training
+        named = {
+            "cell": shape.cell, "hidden units": f"{shape.hidden:,}", "layers": shape.layers,
+            "parameters": f"{self.flat.size:,}", "symbols": f"{shape.vocabulary:,}",
+            "vocabulary": self.vocabulary.symbols[:100] + "…" * (shape.vocabulary > 100),
+            "engine": f"{training.engine}, {training.dtype}",
+        }  # fmt: skip
+        return facts("hornbook model", named)
 
     def __repr__(self) -> str:
         kind, size = self.settings.cell, self.flat.size

@@ -13,6 +13,7 @@ loss.svg  loss.png    the loss and the smooth loss over updates
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings, choice, from_table
 from hornbook.engines import TrainingState
 from hornbook.errors import InputError, RunFolderError, TextError
+from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.storage import read_json, read_json_lines, read_tensors, read_toml
@@ -32,6 +34,7 @@ from hornbook.text import Source, Text, Vocabulary, read_text
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 BEST, LAST = "best.safetensors", "last.safetensors"
+FIGURE = "loss.svg"
 WHICH = ("best", "last")
 NUMBER = int | float | None
 SUMMARY_KINDS: dict[str, Any] = {
@@ -191,8 +194,45 @@ class Run:
             raise RunFolderError(f"{path} is damaged: it has weights that are not finite")
         return flat
 
+    def _repr_html_(self) -> str:
+        """The run in a notebook: its figures, or what is wrong with it, and the figure of its losses."""
+        try:
+            named = told(self.config, self.summary)
+        except RunFolderError as error:
+            named = {"problem": error}
+        return facts(f"hornbook run {self.folder}", named) + self.picture()
+
+    def picture(self) -> str:
+        """The figure of the losses as an HTML image that needs no file; nothing where there is none."""
+        try:
+            drawn = b64encode((self.folder / FIGURE).read_bytes()).decode()
+        except OSError:
+            return ""
+        return f'<img alt="loss and smooth loss over updates" src="data:image/svg+xml;base64,{drawn}">'
+
     def __repr__(self) -> str:
         return f"<hornbook.Run {self.folder}>"
+
+
+def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
+    """What is told of a run in a table; None for what is not known yet."""
+
+    def number(key: str, form: str) -> str | None:
+        return None if summary.get(key) is None else format(summary[key], form)
+
+    ended = {None: "no checkpoint yet", True: "finished", False: "stopped"}[summary.get("finished")]
+    return {
+        "text": f"{config.text['name']}, {config.text['characters']:,} characters",
+        "model": f"{config.model.cell}, {config.model.hidden:,} hidden units",
+        "training": f"{config.training.optimizer}, learning rate {config.training.lr:g}",
+        "state": ended,
+        "updates": number("updates", ",d"),
+        f"best smooth loss, nats over {config.training.seq_len}": number("best_smooth_loss", ".3f"),
+        "best update": number("best_update", ",d"),
+        "last smooth loss": number("last_smooth_loss", ".3f"),
+        "seconds": number("seconds", ",.1f"),
+        "characters/s": number("characters_per_second", ",.0f"),
+    }
 
 
 def training_tensors(model: ModelSettings, state: TrainingState) -> dict[str, Array]:

@@ -24,10 +24,12 @@ from hornbook.distribution import Choice, probabilities
 from hornbook.engines import Engine, Reading
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
+from hornbook.markup import COLOURS, coloured, facts, surprise_class
 from hornbook.text import Vocabulary, code_row
 
 BLOCK = 4096  # characters read at a time
 PASSAGE = 100  # characters
+SHOWN = 1000  # characters in a notebook
 TRAINING_LIMIT = 4_000_000  # characters of the training text that baselines read, its last ones
 
 Numbers = npt.NDArray[np.int64]
@@ -169,6 +171,28 @@ class Score:
             found.append(Passage(start, self.text[start : start + length], bits))
             means[max(0, start - length + 1) : start + length] = math.inf
         return tuple(found)
+
+    def classes(self, start: int = 0, end: int | None = None) -> list[str]:
+        """The colour class of each character of a part of the text; see `markup.surprise_class`."""
+        bits = (self.nats[start:end] / math.log(2)).tolist()
+        return list(map(surprise_class, bits, (self.ids[start:end] >= 0).tolist()))
+
+    def figures(self) -> dict[str, str]:
+        """The figures as they are shown."""
+        return {
+            "characters": f"{self.characters:,}",
+            "unknown to the model": f"{self.unknown_characters:,}",
+            "bits per character": f"{self.bits_per_character:.4f}",
+            "nats per character": f"{self.nats_per_character:.4f}",
+            "perplexity": f"{self.perplexity:.3f}",
+        }
+
+    def _repr_html_(self) -> str:
+        """The score in a notebook: its figures, its baselines, and the start of the text in colours."""
+        baselines = {name: f"{bits:.3f}" for name, bits in self.baselines.items()}
+        beside = facts("baselines, bits per character", baselines) if baselines else ""
+        excerpt = coloured(self.text[:SHOWN], self.classes(0, SHOWN))
+        return f"<style>{COLOURS}</style>{facts('hornbook score', self.figures())}{beside}{excerpt}"
 
     def record(self) -> dict[str, Any]:
         """The score as a JSON record; costs in `baselines` are bits per character."""

@@ -117,29 +117,15 @@ def table_of(rows: list[Row], title: str, coloured: bool) -> Table:
     from rich import box
     from rich.table import Table
 
+    from hornbook.gradients import ROW_HEADINGS
+
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("gradient", no_wrap=True)
-    for heading in ("entries", "≤ 1e-6", "differences", "rel.", "complex", "rel."):
+    first, *headings, last = ROW_HEADINGS
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("passes")
+    table.add_column(last)
     for row in rows:
         style = "" if not coloured else "green" if row.passed else "bold red"
-        table.add_row(*cells(row), style=style)
+        table.add_row(*row.words(), style=style)
     return table
-
-
-def cells(row: Row) -> list[str]:
-    """A row's words."""
-    errors: list[Any] = [
-        row.max_abs_difference,
-        row.max_rel_difference,
-        row.max_abs_complex,
-        row.max_rel_complex,
-    ]
-    return [
-        row.parameter,
-        f"{row.entries:,}",
-        f"{100 * row.share_within:.4g} %",
-        *(f"{error:.1e}" for error in errors),
-        "yes" if row.passed else "no",
-    ]

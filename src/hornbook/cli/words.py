@@ -6,17 +6,14 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from hornbook.markup import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+__all__ = ["console_for_tables", "duration", "loss_words", "printable"]
+
 WIDE = 500  # columns
-CONTROL_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
-UNSEEN = {
-    **CONTROL_PICTURES,
-    0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000)], 0xFFFD),
-    **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),  # reversed writing
-}
 
 
 def console_for_tables() -> Console:
@@ -24,11 +21,6 @@ def console_for_tables() -> Console:
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
-
-
-def printable(text: str) -> str:
-    """A text without the characters that would steer a terminal; a picture stands for each."""
-    return text.translate(UNSEEN)
 
 
 def loss_words(loss: float, seq_len: int) -> str:
