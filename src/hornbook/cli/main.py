@@ -11,13 +11,17 @@ import typer
 from typer.core import TyperGroup
 
 from hornbook.cli.check import check
+from hornbook.cli.inside import inside
 from hornbook.cli.runs import runs
 from hornbook.cli.sample import sample
+from hornbook.cli.score import score
 from hornbook.cli.train import train
 from hornbook.errors import HornbookError
 
 INTERRUPTED = 130
-COMMANDS: dict[str, Any] = {command.__name__: command for command in (train, check, sample, runs)}
+COMMANDS: dict[str, Any] = {
+    command.__name__: command for command in (train, check, sample, score, inside, runs)
+}
 USAGE_ERROR: Any = typer.BadParameter.__base__  # of all mistakes in what was typed
 
 

@@ -1,0 +1,162 @@
+"""`hornbook score`: what a model needs for a text, beside n-grams and compressors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hornbook.cli.options import Encoding, Newlines, reading
+from hornbook.errors import RunFolderError, SettingError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hornbook.model import Model
+    from hornbook.runs import Run
+    from hornbook.scoring import Passage, Score
+
+WORD_FOR_WORD = 400  # characters that no two texts share by chance
+
+
+def score(
+    run: Annotated[Path, typer.Argument(help="A run folder, such as runs/book.")],
+    texts: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT", help="Text files, joined in this order; '-' is standard input."),
+    ],
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Write a page that colours each character by its surprise.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Measure n-grams and compressors beside the model, or leave them out.")
+    ] = True,
+    which: Annotated[str, typer.Option(help="The best model or the last one.")] = "best",
+    newlines: Newlines = None,
+    encoding: Encoding = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Score a text: nats and bits per character, perplexity, and what surprises the model most.
+
+    A character that the model has never seen costs ln(K + 1) nats for K known symbols, and is not read.
+    Beside the model stand n-grams of orders 1 to 8 (Kneser-Ney), made from the run's training text, and
+    compressors, on the text alone and after the training text: all in bits per character.
+    """
+    from hornbook.runs import Run
+    from hornbook.text import read_text
+
+    check_page(page, texts)
+    opened = Run(run)
+    model = opened.model(which)
+    text = read_text(*texts, **{"newlines": opened.config.text["newlines"], **reading(encoding, newlines)})
+    result = model.score(text[:])
+    if baselines:
+        training = training_text(opened)
+        result = result.beside(training)
+        warn_if_read_before(result.text, training)
+    if page is not None:
+        write_page(page, model, result, text.name, f"{run} ({which})")
+    if as_json:
+        print(json.dumps(result.record(), indent=2))
+    else:
+        show(result, text.name, str(run))
+        if page is not None:
+            print(f"\nthe page is {page}")
+
+
+def check_page(page: Path | None, texts: list[str]) -> None:
+    """Raise SettingError where a page cannot be written, or would take the place of a text."""
+    if page is None:
+        return
+    if page.is_dir() or not page.parent.is_dir():
+        raise SettingError(f"--html is {page}; expected the name of a file in a folder that exists")
+    if page.exists() and any(Path(text).exists() and page.samefile(text) for text in texts):
+        raise SettingError(f"--html is {page}, which is the text itself; name another file")
+
+
+def training_text(run: Run) -> str | None:
+    """The text that a run was trained on; where it cannot be read again, that is told."""
+    try:
+        return run.text()[:]
+    except RunFolderError as error:
+        print(f"warning: no n-grams: {error}", file=sys.stderr)
+        return None
+
+
+def warn_if_read_before(text: str, training: str | None) -> None:
+    """Tell where a text is a part of the training text: its middle stands there word for word."""
+    start = max(0, (len(text) - WORD_FOR_WORD) // 2)
+    if training is not None and text[start : start + WORD_FOR_WORD] in training:
+        print(
+            "warning: this text, or a part of it, stands in the run's training text; n-grams and compressors "
+            "know that by heart, so they cost less here than on a new text",
+            file=sys.stderr,
+        )
+
+
+def write_page(page: Path, model: Model, result: Score, text_name: str, model_name: str) -> None:
+    """Write the page, whole."""
+    from hornbook.report.surprise import GUESSES, SHOWN, surprise_page
+    from hornbook.scoring import guesses
+    from hornbook.storage import write_whole
+
+    found = guesses(model.engine, result.ids[:SHOWN], GUESSES)
+    html = surprise_page(result, found, model.vocabulary.symbols, text_name, model_name)
+    write_whole(page, html.encode())
+
+
+def show(result: Score, text_name: str, run: str) -> None:
+    """Print the tables."""
+    from hornbook.cli.words import console_for_tables, printable
+
+    console = console_for_tables()
+    print(printable(f"{text_name}, read by {run}: {result.characters:,} characters"))
+    if result.unknown_characters:
+        share = f"{result.unknown_characters:,} of them ({result.unknown_characters / result.characters:.2%})"
+        print(f"{share} the model has never seen; each costs ln({result.symbols:,} + 1) nats")
+    console.print(costs(result))
+    for title, passages in (
+        ("The most surprising passages", result.most_surprising()),
+        ("The least surprising passages", result.least_surprising()),
+    ):
+        console.print(passages_table(title, passages))
+
+
+def costs(result: Score) -> Table:
+    """The model and its baselines in one table."""
+    from math import log
+
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("")
+    for heading in ("bits/character", "nats/character", "perplexity"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, bits in {"this model": result.bits_per_character, **result.baselines}.items():
+        style = "bold" if name == "this model" else ""
+        table.add_row(name, f"{bits:.3f}", f"{bits * log(2):.3f}", f"{2 ** min(bits, 1000):.2f}", style=style)
+    return table
+
+
+def passages_table(title: str, passages: tuple[Passage, ...]) -> Table:
+    """Passages, each with its place and its cost; line ends are shown by a sign."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from hornbook.cli.words import printable
+
+    table = Table(
+        title=f"\n{title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
+    )
+    table.add_column("from", justify="right", no_wrap=True)
+    table.add_column("bits/character", justify="right", no_wrap=True)
+    table.add_column("passage", overflow="fold")
+    for passage in passages:
+        words = printable(passage.text).replace("\n", "↵").replace("\t", " ")
+        table.add_row(f"{passage.start:,}", f"{passage.bits_per_character:.2f}", Text(words))
+    return table
