@@ -19,5 +19,6 @@ def default_engine() -> str:
 
 NO_CORE = (
     "this installation has no native core, so the reference engine trains, about ten times slower; "
-    "install a C++ compiler (Debian: apt install g++), then hornbook again"
+    "install a C++ compiler (Debian: apt install g++), then hornbook again with pip's options "
+    "--force-reinstall and --no-cache-dir"  # pip keeps the package that it built without a core
 )

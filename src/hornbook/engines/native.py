@@ -73,8 +73,9 @@ def core() -> Any:
     level = chosen_level()
     if not level:
         raise SettingError(
-            "the native engine is not in this installation, because no C++ compiler was found when it was "
-            "made; install one (Debian: apt install g++) and hornbook again, or use --engine reference"
+            "the native engine is not in this installation, because it could not be compiled when it was "
+            "made; install a C++ compiler (Debian: apt install g++), then hornbook again with pip's options "
+            "--force-reinstall and --no-cache-dir, or use --engine reference"
         )
     return load(level)
 
