@@ -1,0 +1,97 @@
+"""What is shown in HTML: escaped, and coloured such that it can be read."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hornbook.markup import (
+    BIT_LEVELS,
+    COLOURS,
+    SIGN_LEVELS,
+    activation_class,
+    coloured,
+    escaped,
+    facts,
+    surprise_class,
+    table,
+)
+from pages import Seen
+
+EVIL = "<script>alert('1')</script>&\"<b>"
+
+
+@given(st.text(st.characters()))
+def test_whatever_is_escaped_is_seen_as_text(text):
+    seen = Seen(f'<p title="{escaped(text)}">{escaped(text)}</p>')
+    assert [tag for tag, _ in seen.tags] == ["p"]
+    assert len(seen.text) == len(text)
+    assert seen.text == seen.tags[0][1]["title"]
+
+
+def test_what_html_does_not_have_is_replaced():
+    assert escaped("a\0\x1b\x85\ufffe\U0010ffff\ud800b") == "a␀␛\ufffd\ufffd\ufffd\ufffdb"
+
+
+def test_tables_escape_all_that_they_hold():
+    for source in (table(EVIL, [EVIL], [[EVIL, EVIL]]), facts(EVIL, {EVIL: EVIL})):
+        assert "script" not in {tag for tag, _ in Seen(source).tags}
+        assert Seen(source).text.count("alert('1')") == source.count("alert(&#x27;1&#x27;)") >= 3
+
+
+def test_facts_leave_out_what_is_not_known():
+    assert "loss" not in facts("run", {"updates": 3, "loss": None})
+    assert "updates" in facts("run", {"updates": 0, "loss": None})
+
+
+def test_coloured_text_has_an_element_for_each_run_of_a_class():
+    source = coloured("ab<c", ["b1", "b1", "b2", "b1"])
+    assert (
+        source == '<div class="hornbook-text"><i class=b1>ab</i><i class=b2>&lt;</i><i class=b1>c</i></div>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind"),
+    [(0, "b0"), (0.99, "b0"), (1, "b1"), (7.99, "b7"), (8, "b8"), (300, "b8"), (-1e-9, "b0")],
+)
+def test_surprise_is_coloured_by_whole_bits(bits, kind):
+    assert surprise_class(bits) == kind
+
+
+def test_what_is_not_known_or_not_finite_has_a_colour_too():
+    assert surprise_class(3, known=False) == "u"
+    assert surprise_class(float("inf")) == surprise_class(float("nan")) == "b8"
+
+
+@pytest.mark.parametrize(
+    ("activation", "kind"), [(0, "p0"), (-0.01, "n0"), (0.5, "p3"), (1, "p5"), (-1, "n5"), (-0.999, "n5")]
+)
+def test_activations_are_coloured_by_sign_and_size(activation, kind):
+    assert activation_class(activation) == kind
+
+
+def luminance(red, green, blue):
+    """Relative luminance, as WCAG 2 defines it."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one, other):
+    """The contrast of two luminances, from 1 to 21."""
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_colour_can_be_read_in_light_and_in_dark_mode(dark):
+    light_part, dark_part = COLOURS.split("@media")
+    part, grey = (dark_part, 0xF4 / 255) if dark else (light_part, 0x11 / 255)
+    found = re.findall(r"\.([bpn]\d)\{background:hsl\((\d+) (\d+)% ([\d.]+)%\)\}", part)
+    assert len(found) == BIT_LEVELS + 2 * SIGN_LEVELS
+    for name, hue, saturation, lightness in found:
+        rgb = colorsys.hls_to_rgb(int(hue) / 360, float(lightness) / 100, int(saturation) / 100)
+        assert contrast(luminance(*rgb), luminance(grey, grey, grey)) >= 4.5, name
