@@ -11,7 +11,9 @@ import typer
 from typer.core import TyperGroup
 
 from hornbook.cli.check import check
+from hornbook.cli.compare import compare
 from hornbook.cli.inside import inside
+from hornbook.cli.report import report
 from hornbook.cli.runs import runs
 from hornbook.cli.sample import sample
 from hornbook.cli.score import score
@@ -20,7 +22,7 @@ from hornbook.errors import HornbookError
 
 INTERRUPTED = 130
 COMMANDS: dict[str, Any] = {
-    command.__name__: command for command in (train, check, sample, score, inside, runs)
+    command.__name__: command for command in (train, check, sample, report, compare, score, inside, runs)
 }
 USAGE_ERROR: Any = typer.BadParameter.__base__  # of all mistakes in what was typed
 

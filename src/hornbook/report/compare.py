@@ -1,0 +1,175 @@
+"""Several runs in one figure and one table. Runs that differ only in their seed are one line, with a band."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.errors import InputError
+from hornbook.report.charts import COLOURS, chart, thinned
+from hornbook.report.document import Block, Document, Figure, Section, Table, note, say
+from hornbook.report.wording import NOTHING, counted, listed
+from hornbook.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ASIDE = {"preset", "vocabulary", "log_every", "sample_every", "sample_length", "passage_length"}
+NAMES = [f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind) if f.name not in ASIDE]
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run with what tells it from others."""
+
+    run: Run
+    name: str
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """All settings that matter, and the text, as words."""
+        config = self.run.config
+        table = {**asdict(config.model), **asdict(config.training)}
+        return {"text": str(config.text["name"]), **{name: str(table[name]) for name in NAMES}}
+
+    @cached_property
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """What is the same in runs that differ only in their seed; texts go by their content."""
+        shas = ",".join(source.sha256 for source in self.run.config.sources)
+        return (*((k, v) for k, v in self.settings.items() if k != "seed"), ("sha256", shas))
+
+    @cached_property
+    def curve(self) -> Reals:  # (rows, 2)
+        """Updates and smooth losses in nats a character."""
+        length = self.run.config.training.seq_len
+        rows = [(row["update"], row["smooth_loss"] / length) for row in self.run.metrics]
+        return np.array(rows, dtype=np.float64).reshape(-1, 2)
+
+
+def comparison(runs: Sequence[Run]) -> Document:
+    """The runs side by side. Raises InputError for none, RunFolderError for a damaged one."""
+    if not runs:
+        raise InputError("name at least one run to compare, such as runs/book")
+    compared = [Compared(run, name) for run, name in zip(runs, names_of(runs), strict=True)]
+    differing = [key for key in compared[0].settings if len({c.settings[key] for c in compared}) > 1]
+    same = {key: value for key, value in compared[0].settings.items() if key not in differing}
+    what = ("cell", "hidden", "seq_len", "optimizer", "lr", "updates")
+    shared = [f"{key.replace('_', ' ')} {same[key]}" for key in what if key in same]
+    opening = f"{counted(len(runs), 'run')} side by side"
+    opening += f"; the same in all of them: {listed(shared)}." if shared and len(runs) > 1 else "."
+    blocks: tuple[Block, ...] = (say(opening), figure(compared, differing), table(compared, differing))
+    return Document("Runs compared", opening.partition(";")[0], (Section("Runs", blocks),)).numbered()
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """The folders' names; where two are the same, with the folder above."""
+    names = [run.folder.absolute().name for run in runs]
+    return [
+        name if names.count(name) == 1 else f"{run.folder.absolute().parent.name}/{name}"
+        for run, name in zip(runs, names, strict=True)
+    ]
+
+
+def groups(compared: Sequence[Compared]) -> list[list[Compared]]:
+    """The runs that were logged, together where they differ only in their seed."""
+    found: dict[object, list[Compared]] = {}
+    for one in compared:
+        if len(one.curve):
+            found.setdefault(one.identity, []).append(one)
+    return list(found.values())
+
+
+def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
+    """The smooth loss over updates, a line for each group."""
+    found = groups(compared)
+    if not found:
+        return note("None of these runs has logged an update yet.")
+    labels = [label(group, differing) for group in found]
+    length = common_length(compared)
+    unit = f"nats over {length} characters" if length > 1 else "nats a character"
+
+    def draw(axes: Axes) -> None:
+        for place, (group, name) in enumerate(zip(found, labels, strict=True)):
+            style = {"color": COLOURS[place % 5], "linestyle": DASHES[place // 5 % 4]}
+            updates, mean, low, high = together(group)
+            axes.plot(updates, length * mean, linewidth=1.2, label=name, **style)
+            if len(group) > 1:
+                axes.fill_between(
+                    updates, length * low, length * high, color=style["color"], alpha=0.2, linewidth=0
+                )
+        axes.legend(loc="upper right", fontsize=8)
+
+    lasts = listed(
+        [f"{name}: {length * together(group)[1][-1]:.2f}" for group, name in zip(found, labels, strict=True)]
+    )
+    many = any(len(group) > 1 for group in found)
+    bands = " Runs that differ only in their seed are one line, their mean, in a band of all."
+    return Figure(
+        "compare",
+        (chart("compare", "Smooth loss", "update", unit, draw, (6.4, 3.6)),),
+        "Smooth loss over updates." + bands * many,
+        f"A line for each kind of run, at its end at {lasts}.",
+    )
+
+
+def common_length(compared: Sequence[Compared]) -> int:
+    """The characters over which losses are told: T where it is the same in all runs, else one."""
+    lengths = {one.run.config.training.seq_len for one in compared}
+    return lengths.pop() if len(lengths) == 1 else 1
+
+
+def label(group: Sequence[Compared], differing: Sequence[str]) -> str:
+    """What a group is called: the settings by which it differs from others."""
+    one = group[0]
+    parts = [f"{key.replace('_', ' ')} {one.settings[key]}" for key in differing if key != "seed"]
+    many = f" ({len(group)} runs)" if len(group) > 1 else ""
+    return (", ".join(parts) or (one.name if not many else "all")) + many
+
+
+def together(group: Sequence[Compared]) -> tuple[Reals, Reals, Reals, Reals]:  # (rows,) each
+    """The updates that all runs of a group have logged; the mean, lowest and highest smooth loss there."""
+    shared = set.intersection(*(set(one.curve[:, 0].tolist()) for one in group))
+    updates = np.array(thinned(sorted(shared or group[0].curve[:, 0].tolist())))
+    losses = np.array([np.interp(updates, one.curve[:, 0], one.curve[:, 1]) for one in group])
+    return updates, losses.mean(axis=0), losses.min(axis=0), losses.max(axis=0)
+
+
+def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
+    """What each run reached, and by what settings it differs."""
+    length = common_length(compared)
+    unit = f"nats over {length} characters" if length > 1 else "nats a character"
+    return Table(
+        f"Best and last smooth loss in {unit}, the best one in bits a character, speed, and the settings "
+        "that differ.",
+        ("run", *(key.replace("_", " ") for key in differing), "done", "best", "last", "bits", "updates/s"),
+        tuple(
+            (one.name, *(one.settings[key] for key in differing), *reached(one.run, length))
+            for one in compared
+        ),
+    )
+
+
+def reached(run: Run, length: int) -> tuple[str, ...]:
+    """The cells of what a run reached; dashes before its first checkpoint."""
+    summary = run.summary
+    best, last = summary.get("best_smooth_loss"), summary.get("last_smooth_loss")
+    if best is None or last is None:
+        return (NOTHING,) * 5
+    nats = best / run.config.training.seq_len
+    scale = length / run.config.training.seq_len
+    return (
+        f"{summary['updates']:,}",
+        f"{best * scale:.2f}" if length > 1 else f"{nats:.3f}",
+        f"{last * scale:.2f}" if length > 1 else f"{last * scale:.3f}",
+        f"{nats / math.log(2):.3f}",
+        f"{summary['updates_per_second']:,.0f}",
+    )

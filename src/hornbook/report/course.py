@@ -1,0 +1,238 @@
+"""The sections Training, Evolution and Best model: how the losses fell, and what was written on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
+from hornbook.report.document import Block, Figure, Passage, Section, note, say, strong
+from hornbook.report.subject import Subject
+from hornbook.report.wording import counted, loss_words, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+EVERY = 10_000  # updates between the samples that are shown
+MOST_SAMPLES = 21
+MOST_EPOCHS = 60  # marked in a figure
+Rows = list[dict[str, Any]]
+
+
+def training(subject: Subject) -> Section:
+    """Figure 1, and how fast it went."""
+    rows = subject.metrics
+    if not rows:
+        return Section("Training", (note("No update was logged yet."),))
+    return Section("Training", (told(subject), losses(subject), *conditions(subject)))
+
+
+def told(subject: Subject) -> Block:
+    """The course of the loss in words."""
+    rows, length = subject.metrics, subject.run.config.training.seq_len
+    clipped = sum(row.get("clipped", 0) > 0 for row in rows)
+    speed = subject.summary.get("updates_per_second")
+    return say(
+        f"After {counted(subject.updates, 'update')} ({subject.updates / subject.updates_per_epoch:.2f} "
+        f"epochs) the smooth loss stands at {loss_words(rows[-1]['smooth_loss'], length)}. ",
+        f"{counted(len(rows), 'update')} of these were logged; in {clipped:,} of them at least one entry of "
+        "a gradient was clipped.",
+        f" The training made {speed:,.0f} updates a second." if speed else "",
+    )
+
+
+def losses(subject: Subject) -> Figure:
+    """The loss of each logged update, and the smooth loss, side by side."""
+    rows, length = subject.metrics, subject.run.config.training.seq_len
+    unit = f"nats over {length} characters"
+    marks = epochs(subject)
+    updates = [row["update"] for row in rows]
+
+    def left(axes: Axes) -> None:
+        mark_epochs(axes, marks)
+        axes.plot(updates, [row["loss"] for row in rows], color=BLUE, **line(rows))
+
+    def right(axes: Axes) -> None:
+        mark_epochs(axes, marks)
+        axes.plot(updates, [row["smooth_loss"] for row in rows], color=INK, **line(rows, 1.2))
+        mark_best(axes, subject.summary)
+
+    ticks = f" Upright lines mark the {counted(len(marks), 'start')} of a new epoch." if marks else ""
+    return Figure(
+        "loss-over-updates",
+        (
+            chart("loss", "Loss of each logged update", "update", unit, left),
+            chart("smooth", "Smooth loss", "update", unit, right),
+        ),
+        f"Loss functions (loss to the left, smooth loss to the right) over {updates[-1]:,} updates.{ticks}",
+        f"Two curves over {updates[-1]:,} updates. The loss goes from {rows[0]['loss']:.1f} to "
+        f"{rows[-1]['loss']:.1f} nats, the smooth loss from {rows[0]['smooth_loss']:.1f} to "
+        f"{rows[-1]['smooth_loss']:.1f}.",
+    )
+
+
+def line(rows: Rows, width: float = 0.6) -> dict[str, Any]:
+    """How a curve is drawn: a single row as a point."""
+    return {"linewidth": width, "marker": "." if len(rows) == 1 else ""}
+
+
+def epochs(subject: Subject) -> list[int]:
+    """The updates after which the text starts again; none where they are too many to tell apart."""
+    found = range(subject.updates_per_epoch, subject.updates, subject.updates_per_epoch)
+    return list(found) if len(found) <= MOST_EPOCHS else []
+
+
+def mark_epochs(axes: Axes, marks: Iterable[int]) -> None:
+    """An upright line where the text starts again."""
+    for update in marks:
+        axes.axvline(update, color=RULE, linewidth=0.6, linestyle=(0, (4, 3)))
+
+
+def mark_best(axes: Axes, summary: dict[str, Any]) -> None:
+    """The lowest smooth loss and its update."""
+    best, update = summary.get("best_smooth_loss"), summary.get("best_update")
+    if best is None or not update:
+        return
+    axes.plot([update], [best], "o", color=RUST, markersize=3.5)
+    axes.annotate(
+        f"best {best:.2f}\nat {update:,}",
+        (update, best),
+        textcoords="offset points",
+        xytext=(0, 14),
+        ha="right" if update > summary["updates"] / 2 else "left",
+        color=RUST,
+        fontsize=8,
+    )
+
+
+def conditions(subject: Subject) -> list[Block]:
+    """The norm of the gradient, the learning rate where it changes, the validation where there is
+    one, and the speed, as far as the rows have them."""
+    rows = subject.metrics
+    names = {"gradient_norm": "Norm of the gradient", "lr": "Learning rate"}
+    names |= {
+        key: f"{key.replace('_', ' ')}".capitalize() for key in rows[-1] if key.startswith("validation")
+    }
+    names |= {"characters_per_second": "Speed"}
+    units = {
+        "characters_per_second": "1,000 characters a second",
+        "lr": "learning rate",
+        "gradient_norm": "norm",
+    }
+    drawn = {}
+    for key, title in names.items():
+        points = [(row["update"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
+        if len({value for _, value in points}) > 1:
+            drawn[title] = curve(key, title, points, units.get(key, "nats"))
+    if not drawn:
+        return []
+    constant = (
+        "" if "Learning rate" in drawn else f" The learning rate was {rows[-1].get('lr', 0):g} throughout."
+    )
+    what = ", ".join(title.lower() for title in drawn)
+    return [
+        Figure(
+            "training-conditions",
+            tuple(drawn.values()),
+            f"{what[0].upper()}{what[1:]} at the logged updates.{constant}",
+            f"Curves over the updates: {what}.",
+        )
+    ]
+
+
+def curve(key: str, title: str, points: list[tuple[int, float]], unit: str) -> str:
+    """A figure of the metrics over the updates."""
+    scale = 1000 if key == "characters_per_second" else 1
+
+    def draw(axes: Axes) -> None:
+        shown = np.array(thinned(points))
+        axes.plot(shown[:, 0], shown[:, 1] / scale, color=MUTED, linewidth=0.6)
+        if key == "gradient_norm" and shown[:, 1].min() > 0:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+
+    return chart(key.replace("_", "-"), title, "update", unit, draw)
+
+
+def evolution(subject: Subject) -> Section:
+    """The samples, the first one from the untrained network."""
+    chosen = milestones(subject.samples)
+    if not chosen:
+        return Section("Evolution", (note("No sample was written yet."),))
+    length = subject.run.config.training.sample_length
+    return Section(
+        "Evolution",
+        (
+            say(
+                f"What the network writes as it learns: {length:,} characters at update 0 and after every "
+                "so many updates, each drawn from the probabilities as they then were.",
+                *marks(subject),
+            ),
+            *(sample(subject, row) for row in chosen),
+        ),
+    )
+
+
+def marks(subject: Subject) -> tuple[Any, ...]:
+    """What the marks in a passage mean, where there are any."""
+    if subject.corpus is None:
+        return ()
+    if not subject.spaced:
+        return (" Words are not marked: the text does not set them apart by spaces.",)
+    return (" Words of two letters or more that stand in the training text are ", strong("marked"), ".")
+
+
+def milestones(samples: Rows) -> Rows:
+    """The samples at update 0 and at every 10,000th, with the last; all of them in a shorter run.
+    Where they are too many, some of them, evenly."""
+    if not samples:
+        return []
+    rounded = [row for row in samples if row["update"] % EVERY == 0]
+    chosen = samples if samples[-1]["update"] < EVERY else rounded
+    if chosen and chosen[-1] is not samples[-1]:
+        chosen = [*chosen, samples[-1]]
+    return thinned(chosen, MOST_SAMPLES - 1)
+
+
+def sample(subject: Subject, row: dict[str, Any]) -> Passage:
+    """A sample with its real words marked."""
+    return Passage(
+        f"Update {row['update']:,}", subject.marked(row["text"]), words_under(subject, row["text"])
+    )
+
+
+def words_under(subject: Subject, text: str) -> str:
+    """How many words of a text are real."""
+    real, every = subject.real(text)
+    if not (every and subject.corpus and subject.spaced):
+        return ""
+    return f"{real} of {counted(every, 'word')} real ({percent(real / every)})"
+
+
+def best_model(subject: Subject) -> Section:
+    """Which update, which loss, and what it writes."""
+    summary = subject.summary
+    if subject.model is None or not summary or summary["best_smooth_loss"] is None:
+        return Section(
+            "Best model", (note(f"There is no best model yet: {subject.why_no_model or 'no loss'}."),)
+        )
+    words = loss_words(summary["best_smooth_loss"], summary["seq_len"])
+    return Section(
+        "Best model",
+        (
+            say(
+                "The best model is the one with the lowest smooth loss, ",
+                strong(words),
+                f", reached by update {summary['best_update']:,}. The {len(subject.passage):,} characters "
+                "that it writes:",
+            ),
+            Passage(
+                f"The best model, of update {summary['best_update']:,}",
+                subject.marked(subject.passage),
+                words_under(subject, subject.passage),
+            ),
+        ),
+    )
