@@ -145,6 +145,8 @@ def settings(
     """
     choice("preset", preset, tuple(PRESETS))
     chosen = {**PRESETS[preset], **{k: v for k, v in changes.items() if v is not None}}
+    if isinstance(chosen.get("clip"), int | float):
+        chosen["clip"] = str(chosen["clip"])
     unknown = set(chosen) - MODEL_FIELDS - {f.name for f in fields(TrainingSettings)}
     if unknown:
         names = MODEL_FIELDS | {f.name for f in fields(TrainingSettings)} - {"preset", "vocabulary"}

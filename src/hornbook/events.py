@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hornbook.cells.cell import Array
 from hornbook.engines import TrainingState
 
 
@@ -53,6 +54,7 @@ class Checkpoint:
     """All that is needed to go on from here."""
 
     state: TrainingState
+    reading: Array  # (L, S, 1, H) the best model's state in the midst of the text
     first_loss: float  # NaN before the first update
     seconds: float
 

@@ -11,7 +11,7 @@ from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import default_engine
-from hornbook.errors import TrainingFailed
+from hornbook.errors import TextError, TrainingFailed
 from hornbook.events import Event
 from hornbook.model import Model
 from hornbook.recorder import Recorder, choose_folder
@@ -27,6 +27,7 @@ def train_events(text: Text, preset: str = "classic", **changes: Any) -> Iterato
     The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
     `updates=5000`. Raises SettingError, TextError and NotFiniteError.
     """
+    check_text(text)
     model, training = settings(len(text.vocabulary), preset, **{"engine": default_engine(), **changes})
     return training_events(text, model, training)
 
@@ -46,6 +47,7 @@ def train(
     update in hand; what was learnt is kept. Other keywords as for `train_events`. Raises what that raises,
     RunFolderError where the folder is not empty and StorageError where it cannot be written.
     """
+    check_text(text)
     for sentence in oddities(text):
         warnings.warn(sentence, stacklevel=2)
     model, training = settings(len(text.vocabulary), preset, **{"engine": default_engine(), **changes})
@@ -53,6 +55,13 @@ def train(
     display = choose_display(training.seq_len, quiet)
     with Interrupts() as interrupts:
         return train_into(folder, text, model, training, display, interrupts.stop)
+
+
+def check_text(text: object) -> None:
+    """Raise TextError for what is no Text."""
+    if not isinstance(text, Text):
+        kind = type(text).__name__
+        raise TextError(f"expected a Text, got {kind}; open one with hornbook.read_text('book.txt')")
 
 
 def train_into(

@@ -17,6 +17,7 @@ the recipe has it, and at scale 0.1 in all parameters with a state that is not z
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ CLOSE = 1e-6  # what the share of good entries is counted by
 DIFFERENCE_LIMIT = 1e-9  # absolute, for a loss up to 100 nats; it grows with the loss
 COMPLEX_LIMIT = 1e-13  # relative to the parameter's largest gradient
 HARD_SCALE = 0.1
+ORDERLY = 100  # hidden units up to which this scale serves
 ALL_UP_TO = 50_000  # entries; larger networks are sampled
 SAMPLED = 2_000  # entries of a parameter
 BATCH_NUMBERS = 500_000  # numbers in a batch's largest array
@@ -177,7 +179,8 @@ def recipe(model: ModelSettings, training: TrainingSettings, x: Integers, y: Int
 def hard(model: ModelSettings, training: TrainingSettings, x: Integers, y: Integers) -> Case:
     """A network that is far from linear, read from a state that is not zero."""
     source = Source(training.seed, CHECK)
-    parameters = HARD_SCALE * source.generator(0).standard_normal(count(model))
+    scale = HARD_SCALE * min(1.0, math.sqrt(ORDERLY / model.hidden))  # larger W are chaotic at 0.1
+    parameters = scale * source.generator(0).standard_normal(count(model))
     state = zero_state(model, 1, "float64")
     state += source.generator(1).uniform(-0.5, 0.5, state.shape)
     return Case("hard", model, parameters, x, y, state)

@@ -25,12 +25,15 @@ from hornbook.text import Vocabulary
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network. `flat` holds all parameters (P,); `parameters` names them."""
+    """A trained network. `flat` holds all parameters (P,); `parameters` names them. `state` (L, S, 1, H)
+    is the one in which writing starts: that of a reader in the midst of the text. Training meets the zero
+    state once an epoch, so some networks never learn to find out of it. None is the zero state."""
 
     settings: ModelSettings
     training: TrainingSettings
     vocabulary: Vocabulary
     flat: Array  # (P,)
+    state: Array | None = None  # (L, S, 1, H)
 
     @cached_property
     def parameters(self) -> dict[str, Array]:
@@ -51,7 +54,8 @@ class Model:
     def start(self, prompt: str = "", unknown: str = "error") -> Start:
         """Where writing starts after a prompt. Raises PromptError for a character that the model has
         never seen, unless `unknown` is `skip`."""
-        return start_after(self.engine, self.vocabulary, read_prompt(self.vocabulary, prompt, unknown))
+        read = read_prompt(self.vocabulary, prompt, unknown)
+        return start_after(self.engine, self.vocabulary, read, self.state)
 
     def stream(
         self,

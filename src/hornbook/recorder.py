@@ -25,7 +25,6 @@ import numpy as np
 
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
-from hornbook.engines import TrainingState
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
 from hornbook.events import Checkpoint, Event, Finished, Logged, Sampled
@@ -50,6 +49,7 @@ STORED_TEXT = "text"  # of a run whose text came from standard input
 RUNS = Path("runs")
 STORE_BLOCK = 1 << 20
 EARLY = 100
+DIVERGED = 1.5  # times the first loss
 
 
 def choose_folder(text_name: str, out: str | Path | None = None, name: str | None = None) -> Path:
@@ -90,7 +90,7 @@ def early_best(summary: Mapping[str, Any]) -> str:
     hundred; empty otherwise."""
     if not 0 < summary["best_update"] <= EARLY:
         return ""
-    if summary["last_smooth_loss"] > summary["first_loss"]:
+    if summary["last_smooth_loss"] > DIVERGED * summary["first_loss"]:
         return "the loss ended above where it began: the training diverged; give it a lower --lr"
     return (
         f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
@@ -202,7 +202,7 @@ class Recorder:
                 case Sampled():
                     self.append(SAMPLES, {"update": event.update, "text": event.text, "model": "current"})
                 case Checkpoint():
-                    self.save(event.state)
+                    self.save(event)
                     self.summarise(event, complete=False)
                 case Finished():
                     self.finish(event)
@@ -214,11 +214,13 @@ class Recorder:
         with storing(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-    def save(self, state: TrainingState) -> None:
+    def save(self, event: Checkpoint) -> None:
         """Write the best parameters and all that going on needs; never what is not finite."""
+        state = event.state
         about = {"dtype": self.training.dtype, **counters(state)}
         if finite(state.best_parameters):
-            write_tensors(self.folder / BEST, views(self.model, state.best_parameters), about)
+            best = {**views(self.model, state.best_parameters), "hidden": event.reading}
+            write_tensors(self.folder / BEST, best, about)
         if finite(state.parameters):
             write_tensors(self.folder / LAST, training_tensors(self.model, state), about)
 

@@ -24,6 +24,7 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings, choice, from_table
 from hornbook.engines import TrainingState
+from hornbook.engines.interface import zero_state
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.markup import facts
 from hornbook.model import Model
@@ -171,7 +172,18 @@ class Run:
             raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
         tensors, about = read_tensors(path)
         flat = self.assemble(path, tensors, str(about.get("dtype")))
-        return Model(self.config.model, self.config.training, self.vocabulary, flat)
+        state = self.reading(path, tensors.get("hidden"))
+        return Model(self.config.model, self.config.training, self.vocabulary, flat, state)
+
+    def reading(self, path: Path, hidden: Array | None) -> Array:  # (L, S, 1, H)
+        """The state in which writing starts, checked: the first stream's."""
+        model, training = self.config.model, self.config.training
+        zero = zero_state(model, training.streams, training.dtype)
+        one = zero[:, :, :1]
+        fitting = hidden is not None and hidden.shape in (zero.shape, one.shape)
+        if hidden is None or not fitting or hidden.dtype != zero.dtype or not np.isfinite(hidden).all():
+            raise RunFolderError(f"{path} does not fit {CONFIG}: hidden is missing or of another shape")
+        return hidden[:, :, :1]
 
     def text(self) -> Text:
         """The text that the run was trained on, read again. Raises RunFolderError where it came from no

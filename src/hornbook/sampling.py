@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hornbook.cells.cell import Array
 from hornbook.config import integer
 from hornbook.distribution import Choice, draw, probabilities
 from hornbook.engines import Engine, Start
@@ -37,11 +38,11 @@ def read_prompt(vocabulary: Vocabulary, prompt: str, unknown: str = "error") -> 
     return prompt
 
 
-def start_after(engine: Engine, vocabulary: Vocabulary, prompt: str) -> Start:
-    """Where writing starts: the zero state, or the state after all of the prompt but its last
-    character, which is read next."""
-    parameters = engine.get_state().parameters
-    state = zero_state(engine.model, 1, parameters.dtype)
+def start_after(engine: Engine, vocabulary: Vocabulary, prompt: str, state: Array | None = None) -> Start:
+    """Where writing starts: the state (L, S, 1, H), the zero state without one, or the state after all
+    of the prompt but its last character, which is read next."""
+    if state is None:
+        state = zero_state(engine.model, 1, engine.get_state().parameters.dtype)
     ids = vocabulary.encode(prompt)
     for i in ids[:-1]:
         _, state = engine.step(np.array([i]), state)

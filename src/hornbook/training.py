@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Advance, Engine, Start, TrainingState
+from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import NotFiniteError
 from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
 from hornbook.philox import PASSAGE, SAMPLE, Source
@@ -24,6 +26,8 @@ from hornbook.streams import Streams
 from hornbook.text import Text
 
 SLICE_SECONDS = 0.05
+WARM = 500  # characters that bring a network into the text
+JUDGED = 100  # the last of them, by whose loss it is judged
 
 
 def never() -> bool:
@@ -150,7 +154,8 @@ class Training:
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on."""
-        return Checkpoint(self.engine.get_state(), self.first_loss, self.seconds())
+        state = self.engine.get_state()
+        return Checkpoint(state, self.reading(state), self.first_loss, self.seconds())
 
     def ending(self) -> Iterator[Event]:
         """The passage from the best model where all updates are made, and the end."""
@@ -158,7 +163,7 @@ class Training:
         complete = self.update == self.settings.updates
         passage = self.passage(state) if complete else ""
         if not complete:
-            yield Checkpoint(state, self.first_loss, self.seconds())
+            yield self.checkpoint()
         yield Finished(state, self.first_loss, passage, self.seconds(), complete)
 
     def passage(self, state: TrainingState) -> str:
@@ -167,7 +172,29 @@ class Training:
         vocabulary = self.text.vocabulary
         source = Source(self.settings.seed, PASSAGE, state.best_update)
         length = self.settings.passage_length
-        return "".join(write(best, vocabulary, start_after(best, vocabulary, ""), length, Choice(), source))
+        start = start_after(best, vocabulary, "", self.reading(state))
+        return "".join(write(best, vocabulary, start, length, Choice(), source))
+
+    def reading(self, state: TrainingState) -> Array:  # (L, S, 1, H)
+        """A state of the best model in the midst of the text, for writing to start in.
+
+        Training meets the zero state once an epoch, and some networks cannot find from there to where
+        they predict well, however much they read. So several readings are tried, one of which goes on
+        from the state that training is in, and the one that ends with the lowest loss is taken.
+        """
+        best = self.engine.with_parameters(state.best_parameters)
+        zero = zero_state(best.model, 1, state.parameters.dtype)
+        length = min(WARM, len(self.text) - 1)
+        here = self.update % self.streams.updates_per_epoch * self.settings.seq_len
+        starts = [(state.hidden[:, :, :1], here)] + [(zero, part * len(self.text) // 4) for part in range(4)]
+        readings = [best.read(*self.window(place, length), before) for before, place in starts]
+        return min(readings, key=lambda r: np.nan_to_num(r.nats[-JUDGED:].mean(), nan=np.inf)).state
+
+    def window(self, place: int, length: int) -> tuple[Integers, Integers]:  # x, y (length, 1)
+        """Characters to read from a place on, or as near to it as the text allows."""
+        first = min(place, len(self.text) - 1 - length)
+        ids = np.asarray(self.text.ids[first : first + length + 1], dtype=np.int64)[:, None]
+        return ids[:-1], ids[1:]
 
     def not_finite(self, what: str) -> str:
         """What went wrong, and what to try."""

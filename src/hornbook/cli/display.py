@@ -193,4 +193,5 @@ def choose_display(seq_len: int, quiet: bool = False, as_json: bool = False) -> 
         return JsonDisplay(seq_len)
     if quiet:
         return Display(seq_len)
-    return LiveDisplay(seq_len) if sys.stdout.isatty() else PlainDisplay(seq_len)
+    capable = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return LiveDisplay(seq_len) if capable else PlainDisplay(seq_len)

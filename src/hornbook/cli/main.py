@@ -42,6 +42,11 @@ class Commands(TyperGroup):
         except HornbookError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # what is printed cannot be written
+            print(f"error: {error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(1) from error
         except KeyboardInterrupt as interrupt:
             print("stopped", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from interrupt

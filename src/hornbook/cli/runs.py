@@ -11,7 +11,12 @@ import typer
 
 from hornbook.errors import HornbookError, RunFolderError
 
+# Columns that go, in this order, where a terminal is too narrow for all.
+DISPENSABLE = ("characters/s", "text", "when", "last")
+
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hornbook.runs import Run
 
 
@@ -57,18 +62,27 @@ def show(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from hornbook.cli.words import console_for_tables, printable
+    from hornbook.cli.words import WIDE, console_for_tables, printable
 
-    table = Table(box=box.SIMPLE_HEAD)
+    console = console_for_tables()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("run", "text"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for heading in ("updates", "best", "last", "characters/s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("when", "state"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(printable(word)) for word in words(row)))
-    console_for_tables().print(table)
+    for heading in DISPENSABLE:
+        if console.measure(table, options=console.options.update(width=WIDE)).maximum > console.width:
+            drop(table, heading)
+    console.print(table)
+
+
+def drop(table: Table, heading: str) -> None:
+    """Take a column out of a table."""
+    table.columns = [column for column in table.columns if column.header != heading]
 
 
 def words(row: dict[str, Any]) -> list[str]:

@@ -61,6 +61,7 @@ def train(
         "seed": seed, "dtype": dtype, "log_every": log_every, "sample_every": sample_every,
         "sample_length": sample_length,
     }  # fmt: skip
+    config = config_file(config)
     old = repeated(config)
     flags = {**old_settings(old), **{k: v for k, v in flags.items() if v is not None}}
     flags.setdefault("engine", engine_here())
@@ -90,6 +91,11 @@ def repeated(config: Path | None) -> Config | None:
     from hornbook.runs import read_config
 
     return read_config(config)
+
+
+def config_file(config: Path | None) -> Path | None:
+    """The file that `--config` means: itself, or the one in the run folder that it names."""
+    return config / "config.toml" if config is not None and config.is_dir() else config
 
 
 def old_settings(old: Config | None) -> dict[str, Any]:

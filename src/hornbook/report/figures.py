@@ -54,6 +54,8 @@ def loss_figure(run: Run) -> list[Path]:
 
 def draw(axes: Axes, updates: list[int], losses: list[float], title: str, unit: str, colour: str) -> None:
     """One panel."""
+    from matplotlib.ticker import MaxNLocator
+
     marker = "." if len(updates) == 1 else ""
     axes.plot(updates, losses, color=colour, linewidth=1.0, marker=marker)
     axes.set_title(title, loc="left", color=INK)
@@ -61,6 +63,7 @@ def draw(axes: Axes, updates: list[int], losses: list[float], title: str, unit: 
     axes.set_ylabel(unit)
     axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.margins(x=0.02)
 
 
