@@ -1,0 +1,99 @@
+"""Runs side by side: seeds together, settings that differ, and runs that have not come far."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import hornbook
+from hornbook import Run
+from hornbook.errors import InputError
+from hornbook.report.compare import Compared, comparison, groups, names_of, together
+from hornbook.report.document import Figure, Note, Table
+
+TEXT = hornbook.Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
+SMALL = {"hidden": 4, "seq_len": 4, "updates": 60, "sample_length": 9, "passage_length": 9}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    kinds = {"a0": {}, "a1": {"seed": 1}, "s0": {"optimizer": "sgd", "lr": 0.01}}
+    return [
+        hornbook.train(TEXT, out=folder / name, quiet=True, **{**SMALL, **more})
+        for name, more in kinds.items()
+    ]
+
+
+def blocks(document):
+    return document.sections[0].blocks
+
+
+def test_runs_that_differ_only_in_their_seed_stand_together(runs):
+    found = groups([Compared(run, run.folder.name) for run in runs])
+    assert [[one.name for one in group] for group in found] == [["a0", "a1"], ["s0"]]
+
+
+def test_the_band_goes_from_the_lowest_to_the_highest_about_the_mean(runs):
+    updates, mean, low, high = together([Compared(run, "") for run in runs[:2]])
+    rows = [np.array([row["smooth_loss"] for row in run.metrics]) / 4 for run in runs[:2]]
+    assert updates.tolist() == [row["update"] for row in runs[0].metrics]
+    assert np.allclose(mean, (rows[0] + rows[1]) / 2)
+    assert np.allclose(low, np.minimum(*rows))
+    assert np.allclose(high, np.maximum(*rows))
+
+
+def test_the_table_has_a_row_a_run_and_a_column_for_each_setting_that_differs(runs):
+    (table,) = (b for b in blocks(comparison(runs)) if isinstance(b, Table))
+    assert table.heads == ("run", "optimizer", "lr", "seed", "done", "best", "last", "bits", "updates/s")
+    assert [row[:4] for row in table.rows] == [
+        ("a0", "adagrad", "0.1", "0"), ("a1", "adagrad", "0.1", "1"), ("s0", "sgd", "0.01", "0"),
+    ]  # fmt: skip
+    assert table.rows[0][5] == f"{runs[0].summary['best_smooth_loss']:.2f}"
+
+
+def test_the_figure_has_a_line_for_each_kind_of_run(runs):
+    (figure,) = (b for b in blocks(comparison(runs)) if isinstance(b, Figure))
+    assert "optimizer adagrad, lr 0.1 (2 runs)" in figure.svgs[0]
+    assert "optimizer sgd, lr 0.01" in figure.svgs[0]
+
+
+def test_losses_of_other_lengths_are_told_a_character(runs, tmp_path):
+    longer = hornbook.train(TEXT, out=tmp_path / "b", quiet=True, **{**SMALL, "seq_len": 8})
+    (table,) = (b for b in blocks(comparison([runs[0], longer])) if isinstance(b, Table))
+    assert "nats a character" in table.caption
+    assert table.rows[1][4] == f"{longer.summary['best_nats_per_character']:.3f}"
+
+
+def test_a_run_before_its_first_event_has_dashes_and_no_line(runs, tmp_path):
+    early = Run(shutil.copytree(runs[0].folder, tmp_path / "early"))
+    (early.folder / "summary.json").unlink()
+    (early.folder / "metrics.jsonl").write_text("")
+    found = blocks(comparison([early, runs[2]]))
+    (table,) = (b for b in found if isinstance(b, Table))
+    assert table.rows[0][-5:] == ("–",) * 5
+    assert any(isinstance(b, Note) for b in blocks(comparison([early])))
+
+
+def test_runs_of_one_name_are_told_apart_by_the_folder_above(runs, tmp_path):
+    other = Run(shutil.copytree(runs[0].folder, tmp_path / "x" / "a0"))
+    assert names_of([runs[0], other]) == [f"{runs[0].folder.parent.name}/a0", "x/a0"]
+
+
+def test_no_run_is_refused():
+    with pytest.raises(InputError, match="at least one run"):
+        comparison([])
+
+
+def test_texts_of_one_name_and_other_content_are_not_put_together(runs, tmp_path):
+    other = Run(shutil.copytree(runs[0].folder, tmp_path / "other"))
+    config = other.folder / "config.toml"
+    added = (
+        f'[[text.files]]\npath = "x"\nbytes = 1\nsha256 = {json.dumps("0" * 64)}\ncharacters = 1\n\n[model]'
+    )
+    config.write_text(config.read_text().replace("files = []\n", "").replace("[model]", added))
+    found = groups([Compared(runs[0], "a"), Compared(Run(other.folder), "b")])
+    assert len(found) == 2
