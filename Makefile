@@ -7,13 +7,23 @@ NATIVE := $(wildcard native/*.hpp native/*.cpp)
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test lint format bench sanitize wheel packaging clean
+.PHONY: demo example test lint format bench sanitize wheel packaging clean
 
-# Trains on the built-in text; shows and writes everything.
+# Trains on the built-in text; shows and writes everything, and ends with the paths of the report.
 demo: $(READY)
-	$(BIN)/hornbook check --hidden 50
-	$(BIN)/hornbook train --updates 20000 --sample-every 5000
-	$(BIN)/hornbook runs
+	$(BIN)/hornbook check
+	rm -rf build/demo
+	$(BIN)/hornbook train --out build/demo
+	$(BIN)/hornbook report build/demo --format all
+
+# The committed example: the classic recipe on the built-in text, and its report.
+example: $(READY)
+	rm -rf build/example docs/example
+	$(BIN)/hornbook train --quiet --out build/example
+	$(BIN)/hornbook report build/example --format html
+	$(BIN)/hornbook report build/example --format md
+	mkdir -p docs/example
+	cp build/example/report.html build/example/report.md build/example/report-*.svg docs/example
 
 test: $(READY_DEV)
 	$(BIN)/pytest -n auto
@@ -59,6 +69,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(READY): pyproject.toml native/CMakeLists.txt native/backend.py $(NATIVE) $(VENV)/bin/python
+	@echo "setting up .venv: a minute or two"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
