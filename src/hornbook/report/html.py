@@ -36,7 +36,7 @@ TAGS = {
     "sub": "<sub>{}</sub>",
     "sup": "<sup>{}</sup>",
 }
-MARKED = ' class="marked"'
+MANNERS = {"toned": ' class="toned"', "word": ' class="marked"'}
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -149,8 +149,8 @@ def _(block: Table) -> str:
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-labelledby="table-{block.number}">\n'
         f'<table class="{kind}">\n'
-        f'<caption id="table-{block.number}"><span class="label">Table {block.number}.</span> '
-        f"{text(block.caption)}</caption>\n"
+        f'<caption id="table-{block.number}"><div><span class="label">Table {block.number}.</span> '
+        f"{text(block.caption)}</div></caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
     )
 
@@ -174,10 +174,11 @@ def _(block: Figure) -> str:
 @shown.register
 def _(block: Passage) -> str:
     under = f'\n<p class="under">{text(block.under)}</p>' if block.under else ""
-    marked = any(span.kind == "word" for span in block.spans)
+    kinds = {"toned" if span.tone is not None else span.kind for span in block.spans}
+    manner = next((MANNERS[kind] for kind in MANNERS if kind in kinds), "")
     return (
         f'<figure class="passage">\n<figcaption>{text(block.title)}</figcaption>\n'
-        f"<blockquote{MARKED if marked else ''}>{inline(block.spans)}</blockquote>{under}\n</figure>"
+        f"<blockquote{manner}>{inline(block.spans)}</blockquote>{under}\n</figure>"
     )
 
 
