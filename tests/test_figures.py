@@ -29,7 +29,7 @@ def run_of(folder, rows, best=(52.5, 40)):
         recorder.append("metrics.jsonl", {"update": update, "loss": loss, "smooth_loss": smooth})
     state = TrainingState.initial(model, training)
     state = replace(state, update=80, best_smooth_loss=best[0], best_update=best[1])
-    recorder.summarise(Checkpoint(state, 60.0, 1.0), complete=False)
+    recorder.summarise(Checkpoint(state, state.hidden, 60.0, 1.0), complete=False)
     return Run(folder)
 
 

@@ -391,3 +391,12 @@ def test_at_the_classic_scale_a_missing_tanh_hides_and_in_the_hard_case_it_does_
     )
     assert 1e-9 < recipe_error < CLOSE == 1e-6
     assert hard_error > 0.1
+
+
+def test_in_a_notebook_a_check_is_a_table_a_case(prose: Text) -> None:
+    check = check_gradients(prose, *settings(len(prose.vocabulary), hidden=3, seq_len=4))
+    shown = check._repr_html_()
+    assert shown.count("<table>") == 2
+    assert shown.count("<td>yes</td>") == len(check.rows)
+    for row in check.rows:
+        assert f"<td>{row.max_abs_difference:.1e}</td>" in shown

@@ -153,3 +153,12 @@ def test_gradients_need_two_known_characters(text, words):
 
 def test_a_model_tells_what_it_is():
     assert repr(MODEL) == f"<hornbook.Model vanilla, 5 hidden units, {MODEL.flat.size} parameters>"
+
+
+def test_in_a_notebook_a_model_shows_itself_and_its_vocabulary_is_escaped():
+    symbols = Text.from_string("<b>&\x1b").vocabulary
+    shape, training = settings(len(symbols), hidden=5)
+    shown = Model(shape, training, symbols, np.zeros(count(shape), np.float32))._repr_html_()
+    assert f"<td>{count(shape):,}</td>" in shown
+    assert "␛&amp;&lt;&gt;b" in shown
+    assert "<b>" not in shown

@@ -198,3 +198,31 @@ def test_a_text_that_has_changed_or_is_gone_is_refused(tmp_path):
 def test_a_text_from_a_program_cannot_be_read_again(trained):
     with pytest.raises(RunFolderError, match="its text came from a program"):
         trained.text()
+
+
+# In a notebook
+
+
+def test_in_a_notebook_a_run_shows_its_figures_and_its_losses(trained):
+    shown = trained._repr_html_()
+    assert "<td>60</td>" in shown
+    assert f"{trained.summary['best_smooth_loss']:.3f}" in shown
+    assert "<td>finished</td>" in shown
+    assert 'src="data:image/svg+xml;base64,' in shown
+
+
+def test_in_a_notebook_a_run_without_figures_or_with_a_damaged_summary_says_so(run):
+    (run.folder / "loss.svg").unlink()
+    (run.folder / "summary.json").unlink()
+    assert "no checkpoint yet" in run._repr_html_()
+    assert "<img" not in run._repr_html_()
+    (run.folder / "summary.json").write_text("[<script>")
+    assert "damaged" in run._repr_html_()
+    assert "<script>" not in run._repr_html_()
+
+
+def test_in_a_notebook_the_name_of_a_text_is_escaped(tmp_path):
+    text = hornbook.Text.from_string(TEXT[:], name="<script>alert(1)</script>")
+    shown = hornbook.train(text, out=tmp_path / "<b>", quiet=True, **SETTINGS)._repr_html_()
+    assert "<script>" not in shown
+    assert "<b>" not in shown

@@ -274,3 +274,16 @@ def test_a_score_has_baselines_when_the_training_text_is_given():
     assert score.baselines == baselines_for(text, training)
     assert score.record()["baselines"] == score.baselines
     np.testing.assert_array_equal(score.nats, MODEL.score(text).nats)
+
+
+# In a notebook
+
+
+def test_in_a_notebook_a_score_is_its_figures_and_its_text_in_colours():
+    score = MODEL.score("ab\n<b>?", "abcd" * 20)
+    shown = score._repr_html_()
+    assert f"{score.bits_per_character:.4f}" in shown
+    assert f"{score.baselines['2-gram']:.3f}" in shown
+    assert "<i class=u>&lt;</i>" in shown
+    assert "<b>" not in shown
+    assert len(MODEL.score("ab" * 50_000)._repr_html_()) < 30_000

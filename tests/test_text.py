@@ -69,6 +69,17 @@ def test_an_unknown_character_is_named_with_its_position() -> None:
         Vocabulary("ban").encode("bank")
 
 
+@given(st.text(st.characters(), min_size=1), st.permutations("abcé字😀"))
+def test_each_character_is_found_in_a_vocabulary_of_any_order_or_is_minus_one(text, symbols):
+    vocabulary = Vocabulary("".join(symbols))
+    for asked in (text, "".join(symbols) + text):
+        assert vocabulary.find(asked).tolist() == [vocabulary.symbols.find(c) for c in asked]
+
+
+def test_nothing_is_found_in_an_empty_text():
+    assert Vocabulary("ab").find("").tolist() == []
+
+
 @pytest.mark.parametrize("symbols", ["", "aba"])
 def test_a_vocabulary_is_not_empty_and_has_no_symbol_twice(symbols: str) -> None:
     with pytest.raises(TextError, match="at least one symbol, and each of them only once"):

@@ -203,13 +203,14 @@ def test_the_passage_is_written_from_the_best_model_and_the_zero_state(
     prose: Text, small: Chosen, engine: str
 ) -> None:
     model, training = small(engine=engine, updates=120, lr=20.0, passage_length=70)
-    end = list(training_events(prose, model, training))[-1]
+    events = list(training_events(prose, model, training))
+    end = events[-1]
     assert isinstance(end, Finished)
     assert end.complete
     assert 1 <= end.state.best_update < 120
     best = TrainingState.of_parameters(end.state.best_parameters, model, training)
     writer = ENGINES[engine](model, training, best)
-    start = start_after(writer, prose.vocabulary, "")
+    start = start_after(writer, prose.vocabulary, "", of(Checkpoint, events)[-1].reading)
     source = Source(training.seed, PASSAGE, end.state.best_update)
     assert end.passage == "".join(write(writer, prose.vocabulary, start, 70, Choice(), source))
 
@@ -219,7 +220,11 @@ def test_the_checkpoint_and_the_end_hold_the_state_of_the_engine(prose: Text, sm
     events = list(training_events(prose, model, training))
     alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), prose.ids)
     alone.advance(np.full(25, training.lr))
-    expected = timeless(Checkpoint(alone.get_state(), of(Finished, events)[0].first_loss, 0.0))
+    expected = timeless(
+        Checkpoint(
+            alone.get_state(), of(Checkpoint, events)[-1].reading, of(Finished, events)[0].first_loss, 0.0
+        )
+    )
     assert timeless(of(Checkpoint, events)[-1]) == expected
     assert timeless(replace(of(Checkpoint, events)[-1], state=of(Finished, events)[0].state)) == expected
 
@@ -295,7 +300,9 @@ def test_a_wish_to_stop_ends_training_after_the_slice_in_hand_with_all_that_was_
     assert end.state.update == checkpoint.state.update == times
     alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), prose.ids)
     alone.advance(np.full(times, training.lr))
-    assert timeless(checkpoint) == timeless(Checkpoint(alone.get_state(), end.first_loss, 0.0))
+    assert timeless(checkpoint) == timeless(
+        Checkpoint(alone.get_state(), checkpoint.reading, end.first_loss, 0.0)
+    )
     assert math.isnan(end.first_loss) == (times == 0)
 
 
@@ -401,3 +408,24 @@ def test_a_rate_that_is_far_too_high_ends_with_a_checkpoint_whose_best_model_is_
     assert "--lr (it is 1e+37)" in str(error)
     assert last.state.best_update == 1
     assert np.isfinite(last.state.best_parameters).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_network_that_is_lost_in_the_zero_state_still_writes_what_it_has_learnt(engine: str) -> None:
+    """One unit that keeps its sign for ever: set by the state before the text, not by the characters. In
+    the one sign it knows the text, in the other it expects what never comes."""
+    text = Text.from_string("ab" * 600)
+    model, training = settings(2, hidden=2, seq_len=5, engine=engine, dtype="float64", updates=1)
+    state = TrainingState.initial(model, training)
+    named = views(model, state.parameters)
+    named["U"][...] = [[0.0, 9.0], [0.0, -9.0]]  # the second unit: the character read
+    named["W"][...] = [[9.0, 0.0], [0.0, 0.0]]  # the first unit: its own sign
+    named["b"][...] = [-1e-3, 0.0]  # from zero it turns negative
+    named["V"][...] = [[0.0, 0.0], [-9.0, 9.0]]  # after a comes b
+    named["V"][0] = [-20.0, 20.0]
+    named["c"][...] = [20.0, -20.0]  # with the first unit at -1: always a
+    hidden = state.hidden + np.array([1.0, 1.0])
+    state = replace(state, best_parameters=state.parameters, hidden=hidden, update=2, best_update=1)
+    running = Training(text, training, ENGINES[engine](model, training, state, text.ids), state, never)
+    reading = running.reading(state)
+    assert reading[0, 0, 0, 0] > 0.9

@@ -461,10 +461,6 @@ def test_a_config_that_is_not_there_is_refused(refused):
     assert "nowhere.toml" in refused("train", "--config", "nowhere.toml")
 
 
-def test_the_folder_of_a_run_in_place_of_its_config_is_refused(refused, run):
-    assert "runs/book" in refused("train", "--config", "runs/book")
-
-
 # Damaged vocabulary
 
 

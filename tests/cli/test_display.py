@@ -37,7 +37,7 @@ EVENTS = [
     Sampled(0, "ab\x1bc"),
     Logged(1, 0.5, 80.0, 80.0, 0.1, 3.0, 0, 0.1, 250.0),
     PROGRESS,
-    Checkpoint(STATE, math.nan, 4.0),
+    Checkpoint(STATE, STATE.hidden, math.nan, 4.0),
     Finished(STATE, math.nan, "abc", 4.0, complete=False),
 ]
 

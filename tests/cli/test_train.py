@@ -145,9 +145,14 @@ def test_the_weights_go_by_their_names_and_the_last_hold_all_that_going_on_needs
     best = safetensors.numpy.load_file(trained / "best.safetensors")
     last = safetensors.numpy.load_file(trained / "last.safetensors")
     names = {"U", "W", "b", "V", "c"}
-    assert set(best) == names
+    assert set(best) == names | {"hidden"}
     assert set(last) == names | {f"best.{n}" for n in names} | {f"memory0.{n}" for n in names} | {"hidden"}
     assert all((last[f"best.{name}"] == best[name]).all() for name in names)
+
+
+def test_the_folder_of_a_run_serves_as_its_config(hornbook, trained, folder):
+    assert hornbook("train", "--config", trained, "--quiet", "--out", "again").code == 0
+    assert Path("again/best.safetensors").read_bytes() == (trained / "best.safetensors").read_bytes()
 
 
 def test_the_figures_are_real_pictures_of_the_loss(trained):

@@ -59,7 +59,7 @@ def record_of(event: Event) -> dict[str, Any]:
     """An event as a JSON record; what is not finite is null."""
     kind = type(event).__name__.lower()
     match event:
-        case Checkpoint(state, _, seconds):
+        case Checkpoint(state=state, seconds=seconds):
             return {"event": kind, "update": state.update, "seconds": seconds}
         case Finished(state, first_loss, passage, seconds, complete):
             losses = {

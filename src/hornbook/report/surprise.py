@@ -32,8 +32,9 @@ STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);
 max-width:60rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
-.tables{display:flex;flex-wrap:wrap;gap:1rem 3rem}
-table{border-collapse:collapse}caption{text-align:left;font-weight:600;padding:.2rem 0}
+.tables{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1rem 3rem}
+table{border-collapse:collapse;margin-bottom:1rem}
+caption{white-space:nowrap;text-align:left;font-weight:600;padding:.2rem 0}
 th,td{text-align:left;font-weight:400;padding:.1rem .9rem .1rem 0;border-bottom:1px solid var(--line);
 vertical-align:top}
 td{font-variant-numeric:tabular-nums}
@@ -48,6 +49,7 @@ background:var(--paper);border:1px solid var(--line);border-radius:.3rem}
 """
 
 SCRIPT = """
+(() => {
 const data = JSON.parse(document.getElementById("data").textContent);
 const text = document.getElementById("text"), told = document.getElementById("told");
 const signs = [...text.querySelectorAll("i")], guesses = [...data.guesses], top = data.top;
@@ -60,11 +62,11 @@ function tell(i) {
   const expected = [];
   for (let k = i * top; k < (i + 1) * top; k++) {
     const percent = Number(data.percents.slice(2 * k, 2 * k + 2));
-    expected.push(`${guesses[k]} ${percent ? percent : "<1"} %`);
+    expected.push(`“${guesses[k]}” ${percent ? percent : "<1"} %`);
   }
   const unknown = signs[i].classList.contains("u") ? ", unknown to the model" : "";
-  told.textContent = `${data.signs[i] ?? ""} cost ${(data.tenths[i] / 10).toFixed(1)} bits${unknown}. ` +
-    `Expected: ${expected.join("   ")}`;
+  told.textContent = `“${data.signs[i]}” cost ${(data.tenths[i] / 10).toFixed(1)} bits${unknown}. ` +
+    `Expected: ${expected.join(", ")}`;
 }
 text.addEventListener("pointerover", (e) => tell(signs.indexOf(e.target)));
 text.addEventListener("focus", () => tell(Math.max(here, 0)));
@@ -75,6 +77,7 @@ text.addEventListener("keydown", (e) => {
   tell(Math.min(Math.max(here + step, 0), signs.length - 1));
   signs[here].scrollIntoView({block: "nearest"});
 });
+})();
 """
 
 
@@ -136,7 +139,7 @@ def legend(score: Score) -> str:
     """What the colours mean."""
     levels = [f"<i class=b{k}>{k}{' or more' if k == BIT_LEVELS - 1 else ''}</i>" for k in range(BIT_LEVELS)]
     unknown = " <i class=u>unknown to the model</i>" if score.unknown_characters else ""
-    return f'<p class="hornbook-text">bits: {" ".join(levels)}{unknown}</p>'
+    return f'<p class="hornbook-text">bits {" ".join(levels)}{unknown}</p>'
 
 
 def length_note(characters: int, shown: int) -> str:
