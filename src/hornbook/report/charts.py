@@ -50,6 +50,7 @@ STYLE: Any = {
 NOTHING = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 IDENTIFIER = re.compile(r' id="([^"]+)"')
 REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]+)')
+NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 MOST_POINTS = 1500
 
 
@@ -101,12 +102,19 @@ def tidy(name: str, svg: str) -> str:
     svg = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, count=1, flags=re.DOTALL)
     svg = re.sub(r"font-family: [^;]+;", "font-family: 'DejaVu Sans', sans-serif;", svg)
-    return svg.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1).strip()
+    return svg.strip()
+
+
+def in_a_page(svg: str) -> str:
+    """An SVG as it stands in HTML, which knows its names and is told elsewhere what it shows."""
+    return svg.replace("<svg ", '<svg aria-hidden="true" ', 1).replace(NAMESPACE, "", 1)
 
 
 def in_a_file(svg: str) -> str:
     """An SVG as a file of its own that knows the dark."""
-    dark = f"<style>@media (prefers-color-scheme: dark) {{\n{DARK}\n}}</style>"
+    dark = (
+        f"<style>* {{ stroke-linejoin: round; }} @media (prefers-color-scheme: dark) {{\n{DARK}\n}}</style>"
+    )
     head, rest = svg.split(">", 1)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>\n{dark}{rest}\n'
 

@@ -8,7 +8,7 @@ from functools import singledispatch
 from importlib.resources import files
 
 from hornbook.markup import escaped as text
-from hornbook.report.charts import DARK
+from hornbook.report.charts import DARK, in_a_page
 from hornbook.report.document import (
     Beside,
     Block,
@@ -162,7 +162,7 @@ def row(cells: tuple[str, ...]) -> str:
 
 @shown.register
 def _(block: Figure) -> str:
-    drawings = lines(svg.replace("<svg ", '<svg aria-hidden="true" ', 1) for svg in block.svgs)
+    drawings = lines(in_a_page(svg) for svg in block.svgs)
     return (
         f'<figure class="drawn">\n<div class="panels" role="img" aria-label="{text(block.alt)}">\n'
         f"{drawings}\n</div>\n"

@@ -141,13 +141,11 @@ def facts(subject: Subject) -> list[tuple[str, Spans]]:
         + (f"; SHA-256 {sha}…" if sha else ""),
         "Model": f"{model.cell}, {counted(model.hidden, 'hidden unit')} (H), {count(model):,} parameters",
         "Reading": f"{counted(training.seq_len, 'character')} an update (T), in order; the hidden state is "
-        "carried "
-        "on, and zero where the text starts again",
-        "Initial values": f"U, V, W normal with deviation {training.init_scale:g}; b, c zero; seed "
-        "{training.seed}",
-        "Optimizer": f"{'AdaGrad' if training.optimizer == 'adagrad' else 'SGD'}, learning rate "
-        "{training.lr:g}; "
-        f"{clipping(training)}",
+        "carried on, and zero where the text starts again",
+        "Initial values": f"U, V, W normal with deviation {training.init_scale:g}; b, c zero; "
+        f"seed {training.seed}",
+        "Optimizer": f"{'AdaGrad' if training.optimizer == 'adagrad' else 'SGD'}, "
+        f"learning rate {training.lr:g}; {clipping(training)}",
         "Length": f"{subject.updates:,} of {training.updates:,} updates, "
         f"{subject.updates / subject.updates_per_epoch:.2f} epochs",
         "Smooth loss": "0.999 · smooth loss + 0.001 · loss, from the first loss on",

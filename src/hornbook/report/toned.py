@@ -34,8 +34,10 @@ def lines(spans: Spans) -> list[list[Cell]]:
             width = columns(character)
             if character == "\n" or sum(cell[1] for cell in rows[-1]) + width > COLUMNS:
                 rows.append([])
-            if character != "\n":
-                rows[-1].append((" " if character == "\t" else character, width, span.tone or 0))
+            if character == "\t":
+                rows[-1] += [(" ", 1, span.tone or 0)] * TAB
+            elif character != "\n":
+                rows[-1].append((character, width, span.tone or 0))
     return rows
 
 
@@ -47,26 +49,25 @@ def columns(character: str) -> int:
 
 
 def row_of(row: list[Cell], top: float) -> str:
-    """A line: a band for each run of one tone, and its characters above it."""
-    text, tones = "".join(cell[0] for cell in row), [cell[2] for cell in row]
-    at, done, parts = 0.0, 0, []
-    for piece, tone in runs_of(text, tones):
+    """A line: a band for each run of one tone, and its characters above them."""
+    at, done, bands = 0.0, 0, []
+    for piece, tone in runs_of("".join(cell[0] for cell in row), [cell[2] for cell in row]):
         width = ACROSS * sum(cell[1] for cell in row[done : done + len(piece)])
-        parts.append(band(at, top, width, tone) + letters(piece, at, top, width))
+        bands.append(band(at, top, width, tone))
         at, done = at + width, done + len(piece)
-    return "".join(parts)
+    return "".join(bands) + letters("".join(cell[0] for cell in row), top, at)
 
 
 def band(at: float, top: float, width: float, tone: int) -> str:
     """The ground of a run in its tone."""
     colour, depth = RUST if tone > 0 else BLUE, DEEPEST * abs(tone) / TONES
-    place = f'x="{at + 2:.1f}" y="{top:.1f}" width="{width:.1f}" height="{DOWN - 1:.1f}"'
+    place = f'x="{at + 2:.1f}" y="{top:g}" width="{width:.1f}" height="{DOWN - 1:g}"'
     return f'<rect {place} style="fill: {colour}; fill-opacity: {depth:.2f}"/>' if tone else ""
 
 
-def letters(piece: str, at: float, top: float, width: float) -> str:
-    """The characters of a run, none where they are blank."""
-    if not piece.strip() or width == 0:
+def letters(text: str, top: float, width: float) -> str:
+    """The characters of a line, none where they are blank."""
+    if not text.strip() or width == 0:
         return ""
-    place = f'x="{at + 2:.1f}" y="{top + SIZE:.1f}" textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs"'
-    return f'<text {place} xml:space="preserve" style="fill: {INK}">{escape(piece)}</text>\n'
+    place = f'x="2" y="{top + SIZE:g}" textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs"'
+    return f'<text {place} xml:space="preserve" style="fill: {INK}; white-space: pre">{escape(text)}</text>'
