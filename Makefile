@@ -68,14 +68,18 @@ packaging: $(READY_DEV) wheel
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(READY): pyproject.toml native/CMakeLists.txt native/backend.py $(NATIVE) $(VENV)/bin/python
+SOURCES := pyproject.toml native/CMakeLists.txt native/backend.py $(NATIVE) $(VENV)/bin/python
+
+$(READY): $(SOURCES)
 	@echo "setting up .venv: a minute or two"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(READY_DEV): $(READY)
+# Both at once: each installation compiles the core anew.
+$(READY_DEV): $(SOURCES)
+	@echo "setting up .venv: a minute or two"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	touch $(READY) $@
 
 clean:
 	rm -rf $(VENV) build dist
