@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,10 @@ import pytest
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import ENGINES, Engine, TrainingState
 from hornbook.text import Text
+
+# Where the tests are started in the background, SIGINT is ignored, and every child would inherit that.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile(
     "hornbook", deadline=None, max_examples=60, derandomize=True, database=None
