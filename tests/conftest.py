@@ -47,7 +47,14 @@ def small(prose: Text) -> Callable[..., Settings]:
     """The settings of a small network for `prose`, with some of them changed."""
 
     def build(**changes: Any) -> Settings:
-        chosen = {"hidden": 7, "seq_len": 5, "dtype": "float64", "updates": 25, "log_every": 5}
+        chosen = {
+            "preset": "classic",
+            "hidden": 7,
+            "seq_len": 5,
+            "dtype": "float64",
+            "updates": 25,
+            "log_every": 5,
+        }
         chosen |= {"sample_every": 10, "sample_length": 20, "passage_length": 30}
         return settings(len(prose.vocabulary), **chosen | changes)
 

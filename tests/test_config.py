@@ -22,6 +22,7 @@ from hornbook.config import (
     PRESETS,
     Clip,
     ModelSettings,
+    Schedule,
     TrainingSettings,
     from_table,
     settings,
@@ -62,6 +63,7 @@ BAD_MODELS = [
     {"hidden": "100"},
     {"cell": "transformer"},
     {"layers": 0},
+    {"layers": 5},
 ]
 BAD_TRAININGS = [
     {"preset": "modern"},
@@ -69,6 +71,23 @@ BAD_TRAININGS = [
     {"seq_len": 0},
     {"seq_len": 1_000_001},
     {"streams": 0},
+    {"order": "backwards"},
+    {"chunk": 0},
+    {"schedule": "random"},
+    {"schedule": "step"},
+    {"schedule": "step:0:0.5"},
+    {"schedule": "step:10:0"},
+    {"schedule": "step:10:2"},
+    {"schedule": "linear:5"},
+    {"warmup": -1},
+    {"weight_decay": -0.1},
+    {"weight_decay": 1},
+    {"dropout": 1},
+    {"dropout": -0.1},
+    {"dropout": math.nan},
+    {"init": "zero"},
+    {"shards": 0},
+    {"threads": -1},
     {"objective": "median"},
     {"optimizer": "lion"},
     {"lr": 0},
@@ -118,6 +137,66 @@ def test_the_defaults_are_the_classic_recipe() -> None:
     assert (training.optimizer, training.lr, training.clip) == ("adagrad", 0.1, "5")
     assert (training.init_scale, training.updates) == (0.01, 100_000)
     assert (training.sample_every, training.sample_length, training.passage_length) == (10_000, 200, 1000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "preset"),
+    [
+        ({}, "classic"),
+        ({"hidden": 200, "lr": 0.05, "seq_len": 50}, "classic"),
+        ({"cell": "vanilla", "layers": 1, "streams": 1, "optimizer": "adagrad"}, "classic"),
+        ({"cell": "lstm"}, "plain"),
+        ({"layers": 2}, "plain"),
+        ({"streams": 8}, "plain"),
+        ({"optimizer": "sgd"}, "plain"),
+    ],
+)
+def test_without_a_preset_it_is_classic_until_cell_layers_streams_or_optimizer_are_touched(
+    changes: dict[str, Any], preset: str
+) -> None:
+    assert settings(80, **changes)[1].preset == preset
+    assert settings(80, "classic", **changes)[1].preset == "classic"
+
+
+@pytest.mark.parametrize(("optimizer", "lr"), [("adam", 2e-3), ("rmsprop", 1e-3), (None, 2e-3)])
+def test_plain_takes_the_usual_rate_of_the_optimizer_unless_one_is_named(
+    optimizer: str | None, lr: float
+) -> None:
+    assert settings(80, "plain", optimizer=optimizer)[1].lr == lr
+    assert settings(80, "plain", optimizer=optimizer, lr=0.5)[1].lr == 0.5
+
+
+def test_plain_and_classic_adam_are_what_they_say() -> None:
+    plain = settings(80, cell="gru")[1]
+    assert (plain.objective, plain.clip, plain.init, plain.schedule) == (
+        "mean",
+        "norm:1",
+        "orthogonal",
+        "cosine",
+    )
+    model, adam = settings(80, "classic-adam")
+    assert (model.hidden, model.cell, adam.streams, adam.seq_len) == (100, "vanilla", 1, 25)
+    assert (adam.optimizer, adam.lr, adam.objective) == ("adam", 0.001, "mean")
+    assert (adam.init, adam.clip, adam.schedule) == ("scaled", "none", "constant")
+
+
+def test_streams_are_summed_in_no_more_shards_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert [settings(80, streams=n)[1].shards for n in (1, 3, 32)] == [1, 3, 4]
+    assert settings(80, streams=32, shards=16)[1].shards == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("constant", Schedule("constant")),
+        ("linear", Schedule("linear")),
+        ("cosine", Schedule("cosine")),
+        ("step:5000:0.5", Schedule("step", 5000, 0.5)),
+    ],
+)
+def test_a_schedule_is_written_as_a_name_or_as_its_steps(text: str, expected: Schedule) -> None:
+    assert Schedule.parse(text) == expected
 
 
 def test_the_names_in_settings_are_the_names_in_the_registries() -> None:

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from hornbook.cells import CELLS
-from hornbook.config import ModelSettings
-from hornbook.parameters import count, initial, name, shapes, views
+from hornbook.config import INIT_NAMES, ModelSettings, TrainingSettings
+from hornbook.parameters import STARTS, count, initial, name, shapes, views
+
+
+def start(scale: float, seed: int, init: str = "normal") -> TrainingSettings:
+    """How matrices start."""
+    return TrainingSettings(init=init, init_scale=scale, seed=seed, dtype="float64")
 
 
 def test_the_classic_network_has_five_parameters_with_the_classic_names() -> None:
@@ -68,7 +73,7 @@ def test_views_keep_the_leading_dimensions_of_optimizer_memory() -> None:
 
 def test_matrices_start_normal_with_the_deviation_asked_for_and_biases_zero() -> None:
     model = ModelSettings(80)
-    named = views(model, initial(model, 0.01, 3, "float64"))
+    named = views(model, initial(model, start(0.01, 3)))
     for key in "UWV":
         spread = named[key].ravel() / 0.01
         assert abs(spread.mean()) < 4 / np.sqrt(spread.size)
@@ -80,26 +85,60 @@ def test_matrices_start_normal_with_the_deviation_asked_for_and_biases_zero() ->
 
 def test_no_two_matrices_start_with_the_same_numbers() -> None:
     model = ModelSettings(7, 7)
-    named = views(model, initial(model, 1, 0, "float64"))
+    named = views(model, initial(model, start(1, 0)))
     assert np.unique(np.concatenate([named[key].ravel() for key in "UWV"])).size == 3 * 49
 
 
 def test_the_scale_multiplies_and_the_seed_decides() -> None:
     model = ModelSettings(5, 4)
-    one = initial(model, 1, 9, "float64")
-    np.testing.assert_array_equal(initial(model, 0.5, 9, "float64"), 0.5 * one)
-    np.testing.assert_array_equal(initial(model, 1, 9, "float64"), one)
-    assert (initial(model, 1, 10, "float64") != one).any()
+    one = initial(model, start(1, 9))
+    np.testing.assert_array_equal(initial(model, start(0.5, 9)), 0.5 * one)
+    np.testing.assert_array_equal(initial(model, start(1, 9)), one)
+    assert (initial(model, start(1, 10)) != one).any()
 
 
 def test_float32_starts_from_the_numbers_of_float64_rounded() -> None:
     model = ModelSettings(5, 4)
-    single = initial(model, 0.01, 2, "float32")
+    single = initial(model, start(0.01, 2), "float32")
     assert single.dtype == np.float32
-    np.testing.assert_array_equal(single, initial(model, 0.01, 2, "float64").astype(np.float32))
+    np.testing.assert_array_equal(single, initial(model, start(0.01, 2)).astype(np.float32))
 
 
 def test_one_matrix_does_not_depend_on_the_size_of_the_others() -> None:
     few, many = ModelSettings(5, 4), ModelSettings(50, 4)
-    W = [views(model, initial(model, 1, 2, "float64"))["W"] for model in (few, many)]
+    W = [views(model, initial(model, start(1, 2)))["W"] for model in (few, many)]
     np.testing.assert_array_equal(W[0], W[1])
+
+
+def test_the_names_in_settings_are_the_names_in_the_registry() -> None:
+    assert set(INIT_NAMES) == set(STARTS)
+
+
+def test_scaled_matrices_have_deviations_by_their_rows() -> None:
+    model = ModelSettings(80, 200, layers=2)
+    named = views(model, initial(model, start(0.01, 3, "scaled")))
+    for key, rows in {"U": 160, "W": 400, "U1": 400, "W1": 400, "V": 200}.items():
+        assert named[key].std() * np.sqrt(rows) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_orthogonal_matrices_keep_lengths_in_each_gate_and_the_others_are_glorots(cell: str) -> None:
+    model = ModelSettings(30, 20, cell, layers=2)
+    named = views(model, initial(model, start(0.01, 3, "orthogonal")))
+    for key in ("W", "W1"):
+        for block in np.split(named[key], CELLS[cell].gates, axis=1):
+            np.testing.assert_allclose(block @ block.T, np.eye(20), atol=1e-12)
+    for key, limit in {"U": np.sqrt(6 / 50), "U1": np.sqrt(6 / 40), "V": np.sqrt(6 / 50)}.items():
+        assert 0.95 * limit < np.abs(named[key]).max() <= limit
+
+
+@pytest.mark.parametrize("init", STARTS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_biases_start_at_zero_but_at_one_in_the_open_gate(cell: str, init: str) -> None:
+    model = ModelSettings(5, 4, cell, layers=2)
+    named = views(model, initial(model, start(0.01, 3, init)))
+    for key in ("b", "b1"):
+        blocks = named[key].reshape(-1, 4)
+        for gate, block in enumerate(blocks):
+            assert block.tolist() == [1.0 if gate == CELLS[cell].open_gate else 0.0] * 4
+    assert not named["c"].any()

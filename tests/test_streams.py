@@ -32,7 +32,7 @@ def test_one_stream_reads_what_the_classic_loop_reads(seq_len: int, extra: int, 
         x, y = streams.read(ids, update)
         assert x[:, 0].tolist() == list(range(at, at + seq_len))
         assert y[:, 0].tolist() == list(range(at + 1, at + seq_len + 1))
-        assert streams.starts_epoch(update) == (at == 0)
+        assert streams.starts_afresh(update) == (at == 0)
 
 
 @given(seq_len=st.integers(1, 9), streams=st.integers(1, 5), extra=st.integers(1, 90))
@@ -62,7 +62,7 @@ def test_what_is_read_has_one_row_a_character_and_one_column_a_stream() -> None:
 def test_a_text_of_t_plus_1_characters_is_one_update_an_epoch() -> None:
     streams = Streams(26, 25)
     assert streams.updates_per_epoch == 1
-    assert all(streams.starts_epoch(update) for update in range(3))
+    assert all(streams.starts_afresh(update) for update in range(3))
 
 
 def test_one_more_character_makes_one_more_update_only_when_it_is_the_target_of_a_full_one() -> None:
@@ -82,3 +82,58 @@ def test_the_number_of_the_update_may_be_very_large() -> None:
     streams = Streams(100, 25)
     x, _ = streams.read(np.arange(100, dtype=np.uint8), 10**15 + 1)
     assert x[0, 0] == 25 * ((10**15 + 1) % 3)
+
+
+@given(
+    seq_len=st.integers(1, 5),
+    chunk=st.integers(1, 4),
+    streams=st.integers(1, 4),
+    extra=st.integers(1, 80),
+    epoch=st.integers(0, 3),
+)
+def test_shuffled_an_epoch_reads_whole_chunks_in_an_order_of_its_own_each_once(
+    seq_len: int, chunk: int, streams: int, extra: int, epoch: int
+) -> None:
+    characters = streams * chunk * seq_len + extra
+    order = Streams(characters, seq_len, streams, chunk, seed=5)
+    updates = range(epoch * order.updates_per_epoch, (epoch + 1) * order.updates_per_epoch)
+    places = np.array([order.places(update) for update in updates])  # (updates, B)
+    turns = places.reshape(-1, chunk, streams)
+    assert (np.diff(turns, axis=1) == seq_len).all()
+    first = np.sort(turns[:, 0].ravel())
+    assert (np.diff(first) >= chunk * seq_len).all()
+    assert ((first - first[0]) % (chunk * seq_len) == 0).all()
+    assert first[0] >= 0
+    assert places.max() + seq_len < characters
+    assert len(first) == order.chunks // streams * streams
+    assert [order.starts_afresh(update) for update in updates] == [
+        i % chunk == 0 for i in range(len(updates))
+    ]
+
+
+def test_the_seed_and_the_epoch_decide_the_order_of_chunks() -> None:
+    def epoch_of(seed: int, epoch: int) -> list[int]:
+        order = Streams(1000, 5, 1, 2, seed)
+        each = order.updates_per_epoch
+        return [int(order.places(update)[0]) for update in range(epoch * each, (epoch + 1) * each)]
+
+    assert epoch_of(0, 0) == epoch_of(0, 0)
+    assert epoch_of(0, 0) != epoch_of(0, 1)
+    assert epoch_of(0, 0) != epoch_of(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "advice"),
+    [
+        ((50, 25, 4, 0), "at most --streams 1 or at most --seq-len 12"),
+        ((20, 25, 1, 0), "at most --seq-len 19"),
+        ((4, 25, 4, 0), "a smaller --seq-len"),
+        ((200, 25, 2, 8), "at most --seq-len 12"),
+    ],
+)
+def test_a_text_that_is_too_short_is_told_the_largest_settings_that_fit(
+    sizes: tuple[int, int, int, int], advice: str
+) -> None:
+    with pytest.raises(TextError) as error:
+        Streams(*sizes)
+    assert str(error.value).endswith(f"give a longer text or {advice}")

@@ -6,14 +6,17 @@ A record that exists is valid: every check runs when it is made. Nothing here kn
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from hornbook.errors import SettingError, known
 
-CELL_NAMES = ("vanilla",)
-OPTIMIZER_NAMES = ("adagrad", "sgd")
+CELL_NAMES = ("vanilla", "gru", "lstm")
+OPTIMIZER_NAMES = ("adagrad", "sgd", "rmsprop", "adam")
+ORDER_NAMES = ("text", "shuffled")
+INIT_NAMES = ("normal", "scaled", "orthogonal")
 ENGINE_NAMES = ("native", "reference")
 DTYPE_NAMES = ("float32", "float64")
 LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
@@ -31,6 +34,12 @@ def real(name: str, value: object, low: float, high: float) -> None:
     """Raise SettingError unless `value` is a number above low and not above high."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
         raise SettingError(f"{name} is {value!r}; expected a number above {low:g}, at most {high:g}")
+
+
+def share(name: str, value: object) -> None:
+    """Raise SettingError unless `value` is a number from 0 to below 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise SettingError(f"{name} is {value!r}; expected a number from 0 to below 1")
 
 
 def choice(name: str, value: object, names: tuple[str, ...]) -> None:
@@ -66,6 +75,33 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """How the learning rate goes over a training: `constant`; `linear` or `cosine` down to zero at its end;
+    `step:5000:0.5` times 0.5 every 5,000 updates."""
+
+    kind: str  # "constant", "linear", "cosine" or "step"
+    every: int = 1  # updates between two steps
+    factor: float = 1.0
+
+    @classmethod
+    def parse(cls, text: object) -> Schedule:
+        """Read one of these forms; raises SettingError for anything else."""
+        kind, *numbers = str(text).split(":")
+        try:
+            if kind in ("constant", "linear", "cosine") and not numbers:
+                return cls(kind)
+            every, factor = int(numbers[0]), float(numbers[1])
+            if kind == "step" and len(numbers) == 2 and every >= 1 and 0 < factor <= 1:
+                return cls(kind, every, factor)
+        except (IndexError, ValueError):
+            pass
+        raise SettingError(
+            f"schedule is {text!r}; expected constant, linear, cosine, or step:UPDATES:FACTOR with a factor "
+            "above 0 and at most 1 (step:5000:0.5)"
+        )
+
+
+@dataclass(frozen=True)
 class ModelSettings:
     """The shape of a network: `vocabulary` symbols (K), `hidden` units a layer (H), `layers` (L)."""
 
@@ -78,32 +114,46 @@ class ModelSettings:
         integer("vocabulary", self.vocabulary, 1, 0x110000)
         integer("hidden", self.hidden, 1, 8192)
         choice("cell", self.cell, CELL_NAMES)
-        integer("layers", self.layers, 1, 1)
+        integer("layers", self.layers, 1, 4)
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     """How a network is trained. The defaults are the classic recipe.
 
-    `updates` parameter steps, each reading `seq_len` characters (T) in each of `streams` (B); the
-    gradient of `objective` (the sum or the mean over T) is clipped and goes to the `optimizer` with
-    learning rate `lr`. Initial matrices are normal with deviation `init_scale`. A metrics row is kept
-    every `log_every` updates, a sample of `sample_length` characters every `sample_every`; at the end
-    `passage_length` characters are written from the best model. Raises SettingError.
+    `updates` parameter steps, each reading `seq_len` characters (T) in each of `streams` (B), in the `order`
+    of the text, or in chunks of `chunk` updates, shuffled; the gradient of `objective` (the sum or the mean
+    over T) is clipped and goes to the `optimizer` with learning rate `lr`, which follows the `schedule` after
+    `warmup` updates of rising from zero. `weight_decay` shrinks all parameters by its share of the rate;
+    `dropout` is the share of each layer's outputs left out. `init` says how matrices start; `init_scale` is
+    the deviation of `normal` ones. Gradients are summed in `shards` of the streams (of one each, at least),
+    whatever the number of `threads` (0: one a core). A metrics row is kept every `log_every` updates, a
+    sample of `sample_length` characters every `sample_every`; at the end `passage_length` characters are
+    written from the best model.
+    Raises SettingError.
     """
 
     preset: str = "classic"
     engine: str = "native"
     seq_len: int = 25
     streams: int = 1
+    order: str = "text"
+    chunk: int = 16
     objective: str = "sum"
     optimizer: str = "adagrad"
     lr: float = 0.1
+    schedule: str = "constant"
+    warmup: int = 0
     clip: str = "5"
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    init: str = "normal"
     init_scale: float = 0.01
     updates: int = 100_000
     seed: int = 0
     dtype: str = "float32"
+    shards: int = 1
+    threads: int = 0
     log_every: int = 100
     sample_every: int = 10_000
     sample_length: int = 200
@@ -113,15 +163,24 @@ class TrainingSettings:
         choice("preset", self.preset, tuple(PRESETS))
         choice("engine", self.engine, ENGINE_NAMES)
         integer("seq-len", self.seq_len, 1, 1_000_000)
-        integer("streams", self.streams, 1, 1)
+        integer("streams", self.streams, 1, 65_536)
+        choice("order", self.order, ORDER_NAMES)
+        integer("chunk", self.chunk, 1, 10**9)
         choice("objective", self.objective, ("sum", "mean"))
         choice("optimizer", self.optimizer, OPTIMIZER_NAMES)
         real("lr", self.lr, 0, 1e6)
+        Schedule.parse(self.schedule)
+        integer("warmup", self.warmup, 0, 10**12)
         Clip.parse(self.clip)
+        share("weight-decay", self.weight_decay)
+        share("dropout", self.dropout)
+        choice("init", self.init, INIT_NAMES)
         real("init-scale", self.init_scale, 0, 100)
         integer("updates", self.updates, 1, 10**12)
         integer("seed", self.seed, 0, LARGEST_SEED)
         choice("dtype", self.dtype, DTYPE_NAMES)
+        integer("shards", self.shards, 1, 1024)
+        integer("threads", self.threads, 0, 1024)
         integer("log-every", self.log_every, 1, 10**9)
         integer("sample-every", self.sample_every, 1, 10**12)
         integer("sample-length", self.sample_length, 1, 1_000_000)
@@ -129,33 +188,63 @@ class TrainingSettings:
 
 
 MODEL_FIELDS = frozenset(f.name for f in fields(ModelSettings))
+TRAINING_FIELDS = frozenset(f.name for f in fields(TrainingSettings))
 PRESETS: dict[str, dict[str, Any]] = {
     # Vanilla RNN, AdaGrad, 100,000 updates: the defaults of the two records above.
     "classic": {},
-}
+    # A later edition of the same exercise.
+    "classic-adam": {
+        "optimizer": "adam", "lr": 0.001, "objective": "mean", "clip": "none", "init": "scaled",
+    },
+    # What is usual today, for every cell and optimizer.
+    "plain": {
+        "optimizer": "adam", "objective": "mean", "clip": "norm:1", "init": "orthogonal",
+        "schedule": "cosine", "streams": 32, "seq_len": 64, "hidden": 128,
+        "updates": 10_000, "sample_every": 1000,
+    },
+}  # fmt: skip
+UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
+USUAL_RATES = {"adam": 2e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
+
+
+def preset_for(changes: Mapping[str, Any]) -> str:
+    """The preset where none is named: classic, as long as the settings that make it what it is are those
+    of its own; else plain."""
+    classic = {**to_table(ModelSettings(1)), **to_table(TrainingSettings())}
+    return (
+        "classic" if all(changes.get(name, classic[name]) == classic[name] for name in UNTOUCHED) else "plain"
+    )
 
 
 def settings(
-    vocabulary: int, preset: str = "classic", **changes: Any
+    vocabulary: int, preset: str | None = None, **changes: Any
 ) -> tuple[ModelSettings, TrainingSettings]:
-    """The settings of a preset with some of them changed (a value of None changes nothing).
+    """The settings of a preset with some of them changed (a value of None changes nothing); without a
+    preset see `preset_for`.
 
-    A run of fewer than 2,000 updates logs at least twenty rows unless `log_every` says otherwise.
-    Raises SettingError for an unknown preset or setting and for a value out of range.
+    A run of fewer than 2,000 updates logs at least twenty rows unless `log_every` says otherwise. Streams
+    are summed in a shard for each core, at most, unless `shards` says otherwise. Raises SettingError for an
+    unknown preset or setting and for a value out of range.
     """
+    changes = {k: v for k, v in changes.items() if v is not None}
+    preset = preset_for(changes) if preset is None else preset
     choice("preset", preset, tuple(PRESETS))
-    chosen = {**PRESETS[preset], **{k: v for k, v in changes.items() if v is not None}}
+    chosen = {**PRESETS[preset], **changes}
     if isinstance(chosen.get("clip"), int | float):
         chosen["clip"] = str(chosen["clip"])
-    unknown = set(chosen) - MODEL_FIELDS - {f.name for f in fields(TrainingSettings)}
+    if preset == "plain" and "lr" not in chosen:
+        chosen["lr"] = USUAL_RATES.get(chosen["optimizer"], 1e-3)
+    unknown = set(chosen) - MODEL_FIELDS - TRAINING_FIELDS
     if unknown:
-        names = MODEL_FIELDS | {f.name for f in fields(TrainingSettings)} - {"preset", "vocabulary"}
+        names = MODEL_FIELDS | TRAINING_FIELDS - {"preset", "vocabulary"}
         raise SettingError(known("setting", sorted(unknown)[0], names))
     model = ModelSettings(vocabulary, **{k: v for k, v in chosen.items() if k in MODEL_FIELDS})
     rest = {k: v for k, v in chosen.items() if k not in MODEL_FIELDS}
     training = TrainingSettings(preset=preset, **rest)
     if "log_every" not in chosen and training.updates < 20 * training.log_every:
         training = replace(training, log_every=max(1, training.updates // 20))
+    if "shards" not in chosen:
+        training = replace(training, shards=min(training.streams, os.cpu_count() or 1))
     return model, training
 
 

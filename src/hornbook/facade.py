@@ -21,7 +21,7 @@ from hornbook.text import Text, oddities
 from hornbook.training import never, training_events
 
 
-def train_events(text: Text, preset: str = "classic", **changes: Any) -> Iterator[Event]:
+def train_events(text: Text, preset: str | None = None, **changes: Any) -> Iterator[Event]:
     """Train on a text and hand out the events, keeping nothing on disk.
 
     The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
@@ -34,7 +34,7 @@ def train_events(text: Text, preset: str = "classic", **changes: Any) -> Iterato
 
 def train(
     text: Text,
-    preset: str = "classic",
+    preset: str | None = None,
     *,
     out: str | Path | None = None,
     name: str | None = None,

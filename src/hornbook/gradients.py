@@ -172,7 +172,7 @@ def check_gradients(
 
 def recipe(model: ModelSettings, training: TrainingSettings, x: Integers, y: Integers) -> Case:
     """The network as training starts it."""
-    parameters = initial(model, training.init_scale, training.seed, "float64")
+    parameters = initial(model, training, "float64")
     return Case("recipe", model, parameters, x, y, zero_state(model, 1, "float64"))
 
 

@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
-from hornbook.config import ModelSettings
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.philox import INITIAL, Source
+
+Shape = tuple[int, ...]
 
 
 def shapes(model: ModelSettings) -> dict[str, tuple[int, ...]]:
@@ -53,11 +55,42 @@ def views(model: ModelSettings, flat: Array) -> dict[str, Array]:
     return named
 
 
-def initial(model: ModelSettings, scale: float, seed: int, dtype: npt.DTypeLike) -> Array:  # (P,)
-    """Initial values: the matrices normal with mean 0 and deviation `scale`, the biases zero. They
-    are drawn in float64 and rounded, so that both dtypes start from the same numbers."""
-    flat, source = np.zeros(count(model), dtype=np.float64), Source(seed, INITIAL)
-    for place, view in enumerate(views(model, flat).values()):
+def initial(
+    model: ModelSettings, training: TrainingSettings, dtype: npt.DTypeLike | None = None
+) -> Array:  # (P,)
+    """Initial values, in the training's own type unless another is named: matrices as `training.init` has
+    it, biases zero, but 1 for a cell's open gate. They are drawn in float64 and rounded, so that both dtypes
+    start from the same numbers."""
+    flat, source = np.zeros(count(model), dtype=np.float64), Source(training.seed, INITIAL)
+    cell, start = CELLS[model.cell], STARTS[training.init]
+    for place, (key, view) in enumerate(views(model, flat).items()):
         if view.ndim == 2:
-            view[...] = scale * source.generator(place).standard_normal(view.shape)
-    return flat.astype(dtype)
+            gates = 1 if key == "V" else cell.gates
+            view[...] = start(key[0], view.shape, gates, training.init_scale, source.generator(place))
+        elif key != "c" and cell.open_gate is not None:
+            view[model.hidden * cell.open_gate :][: model.hidden] = 1
+    return flat.astype(dtype or training.dtype)
+
+
+def normal(letter: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
+    """N(0, scale²)."""
+    return np.asarray(scale * random.standard_normal(shape))
+
+
+def scaled(letter: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
+    """N(0, 1 / (2 n)) for U and W, N(0, 1 / n) for V, of n rows."""
+    return np.asarray(random.standard_normal(shape) / math.sqrt(shape[0] * (1 if letter == "V" else 2)))
+
+
+def orthogonal(letter: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
+    """W: for each gate a random orthogonal matrix (Saxe, McClelland and Ganguli, ICLR 2014). U and V: uniform
+    within ±√(6 / (rows + columns of a gate)) (Glorot and Bengio, AISTATS 2010)."""
+    rows, width = shape[0], shape[1] // gates
+    if letter != "W":
+        limit = math.sqrt(6 / (rows + width))
+        return random.uniform(-limit, limit, shape)
+    turns = [np.linalg.qr(random.standard_normal((rows, rows))) for _ in range(gates)]
+    return np.concatenate([q * np.sign(np.diag(r)) for q, r in turns], axis=1)
+
+
+STARTS = {"normal": normal, "scaled": scaled, "orthogonal": orthogonal}

@@ -239,7 +239,7 @@ class Recorder:
         """What the run reached. Losses are nats summed over T; seconds count from the first update."""
         training, seq_len = self.training, self.training.seq_len
         state, seconds = event.state, event.seconds
-        streams = Streams(len(self.text), seq_len, training.streams)
+        streams = Streams.of(len(self.text), training)
         read = state.update * seq_len * training.streams
         losses = counters(state)
         best = losses["best_smooth_loss"]

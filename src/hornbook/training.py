@@ -17,11 +17,12 @@ from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Advance, Engine, Start, TrainingState
-from hornbook.engines.interface import Integers, zero_state
+from hornbook.engines.interface import Floats, Integers, zero_state
 from hornbook.errors import NotFiniteError
 from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
 from hornbook.philox import PASSAGE, SAMPLE, Source
 from hornbook.sampling import start_after, write
+from hornbook.schedules import rates
 from hornbook.streams import Streams
 from hornbook.text import Text
 
@@ -47,7 +48,7 @@ def training_events(
     with a last Checkpoint and Finished. Raises TextError for a text shorter than T + 1 (at once), and
     NotFiniteError, after a Checkpoint, at a loss or gradient that is not finite.
     """
-    Streams(len(text), training.seq_len, training.streams)
+    Streams.of(len(text), training)
     state = TrainingState.initial(model, training)
     engine = ENGINES[training.engine](model, training, state, text.ids)
     return Training(text, training, engine, state, stop).events()
@@ -70,7 +71,7 @@ class Training:
     def __post_init__(self) -> None:
         self.update = self.state.update
         self.best = self.state.best_smooth_loss, self.state.best_update
-        self.streams = Streams(len(self.text), self.settings.seq_len, self.settings.streams)
+        self.streams = Streams.of(len(self.text), self.settings)
 
     def seconds(self) -> float:
         """Since the first update."""
@@ -84,9 +85,10 @@ class Training:
         size = 1
         while self.update < self.settings.updates and not self.stop():
             begun = self.seconds()
-            result = self.engine.advance(np.full(self.until_event(size), self.settings.lr))
+            plan = rates(self.settings, self.update, self.until_event(size), self.settings.updates)
+            result = self.engine.advance(plan)
             took = self.seconds() - begun
-            yield from self.told(result, begun, took)
+            yield from self.told(result, plan, begun, took)
             size = next_size(size, took, len(result.losses))
             if result.stopped:
                 yield self.checkpoint()
@@ -101,7 +103,7 @@ class Training:
         every = self.settings.sample_every
         return min(size, every - self.update % every, self.settings.updates - self.update)
 
-    def told(self, result: Advance, begun: float, took: float) -> Iterator[Event]:
+    def told(self, result: Advance, plan: Floats, begun: float, took: float) -> Iterator[Event]:
         """The events of a slice: its metrics rows, and how far the training is."""
         done = len(result.losses)
         if not done:
@@ -115,7 +117,7 @@ class Training:
             self.best = float(result.smooth_losses[lowest]), int(updates[lowest])
         chosen = (updates % self.settings.log_every == 0) | (updates == self.settings.updates)
         for i in np.flatnonzero(chosen):
-            yield self.logged(result, int(i), begun + took * float(i + 1) / done, speed)
+            yield self.logged(result, int(i), float(plan[i]), begun + took * float(i + 1) / done, speed)
         self.update += done
         yield Progress(
             self.update,
@@ -127,7 +129,7 @@ class Training:
             speed,
         )
 
-    def logged(self, result: Advance, i: int, seconds: float, speed: float) -> Logged:
+    def logged(self, result: Advance, i: int, rate: float, seconds: float, speed: float) -> Logged:
         """The metrics row of update i of a slice."""
         update = self.update + i + 1
         return Logged(
@@ -135,7 +137,7 @@ class Training:
             update / self.streams.updates_per_epoch,
             float(result.losses[i]),
             float(result.smooth_losses[i]),
-            self.settings.lr,
+            rate,
             float(result.norms[i]),
             int(result.clipped[i]),
             seconds,
@@ -146,7 +148,7 @@ class Training:
         """A text from the current state and input character."""
         x, _ = self.streams.read(self.text.ids, self.update)
         state = self.engine.get_state().hidden[:, :, :1]
-        if self.streams.starts_epoch(self.update):
+        if self.streams.starts_afresh(self.update):
             state = np.zeros_like(state)
         source = Source(self.settings.seed, SAMPLE, self.update)
         ids, _ = self.engine.sample(Start(state, x[0, :1]), self.settings.sample_length, Choice(), source)
@@ -185,7 +187,7 @@ class Training:
         best = self.engine.with_parameters(state.best_parameters)
         zero = zero_state(best.model, 1, state.parameters.dtype)
         length = min(WARM, len(self.text) - 1)
-        here = self.update % self.streams.updates_per_epoch * self.settings.seq_len
+        here = int(self.streams.places(self.update)[0])
         starts = [(state.hidden[:, :, :1], here)] + [(zero, part * len(self.text) // 4) for part in range(4)]
         readings = [best.read(*self.window(place, length), before) for before, place in starts]
         return min(readings, key=lambda r: np.nan_to_num(r.nats[-JUDGED:].mean(), nan=np.inf)).state

@@ -13,8 +13,10 @@ and one line below.
 from __future__ import annotations
 
 from hornbook.cells.cell import Cell
+from hornbook.cells.gru import GRU
+from hornbook.cells.lstm import LSTM
 from hornbook.cells.vanilla import VANILLA
 
-CELLS: dict[str, Cell] = {cell.name: cell for cell in (VANILLA,)}
+CELLS: dict[str, Cell] = {cell.name: cell for cell in (VANILLA, GRU, LSTM)}
 
 __all__ = ["CELLS", "Cell"]

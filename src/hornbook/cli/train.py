@@ -130,7 +130,7 @@ def resolve(
     from hornbook.streams import Streams
 
     model, training = settings(len(text.vocabulary), **flags)
-    streams = Streams(len(text), training.seq_len, training.streams)
+    streams = Streams.of(len(text), training)
     if epochs is None:
         return model, training
     if updates is not None:

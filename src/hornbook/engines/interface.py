@@ -41,8 +41,7 @@ class TrainingState:
     @classmethod
     def initial(cls, model: ModelSettings, training: TrainingSettings) -> TrainingState:
         """The state before the first update, as the seed has it."""
-        parameters = initial(model, training.init_scale, training.seed, training.dtype)
-        return cls.of_parameters(parameters, model, training)
+        return cls.of_parameters(initial(model, training), model, training)
 
     @classmethod
     def of_parameters(

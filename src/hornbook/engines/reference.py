@@ -30,15 +30,16 @@ from hornbook.engines.interface import (
     Start,
     TrainingState,
 )
-from hornbook.optimizers import OPTIMIZERS, clip, norm
+from hornbook.optimizers import OPTIMIZERS, clip, decay, norm
 from hornbook.parameters import name, views
-from hornbook.philox import Source
+from hornbook.philox import DROPOUT, Source
 from hornbook.streams import Streams
 from hornbook.text import Ids
 
 BLOCK = 256  # characters of a stream that are read at a time, so that no more than their logits are kept
 
 Product = Callable[[Array], Array]
+Masks = Array | None
 
 
 def product_with(W: Array) -> Product:
@@ -168,10 +169,10 @@ class ReferenceEngine:
         return Gradients(loss, gradients, final, dfirst)
 
     def backpropagate(
-        self, x: Integers, y: Integers, state: Array, dstate: Array | None
+        self, x: Integers, y: Integers, state: Array, dstate: Array | None, masks: Masks = None
     ) -> tuple[float, Array, Array]:
         """The loss, the final state and the gradient of the first; the gradient of the parameters is
-        left in `self.gradient`."""
+        left in `self.gradient`. Masks multiply the outputs of their layers."""
         T, B = x.shape
         H = self.model.hidden
         walks, inputs, final = [], [], []
@@ -183,7 +184,7 @@ class ReferenceEngine:
             hidden, last, caches = walk(self.cell, u, product_with(W), tuple(state[layer]))
             walks.append((hidden, caches))
             final.append(last)
-            below = hidden[1:]
+            below = hidden[1:] if masks is None else hidden[1:] * masks[layer]
         top = below.reshape(T * B, H)
         losses, do = softmax_back(top @ self.named["V"] + self.named["c"], y.ravel())
         do *= 1 / (B * T) if self.training.objective == "mean" else 1 / B
@@ -195,6 +196,8 @@ class ReferenceEngine:
             hidden, caches = walks[layer]
             W = self.named[name("W", layer)]
             end = tuple(np.zeros_like(state[layer]) if dstate is None else dstate[layer])
+            if masks is not None:
+                dhidden = dhidden * masks[layer]
             du, dv, first = walk_back(self.cell, dhidden, W, caches, end)
             dfirst.append(first)
             rows = du.reshape(T * B, -1)
@@ -203,6 +206,17 @@ class ReferenceEngine:
             self.dnamed[name("b", layer)][...] = rows.sum(axis=0)  # u = x U + b
             dhidden = self.inputs_back(inputs[layer], rows, layer)
         return losses.sum().item() / B, np.array(final), np.array(dfirst[::-1])
+
+    def masks(self, T: int, B: int) -> Masks:  # (L, T, B, H)
+        """What the outputs of each layer are multiplied by in the next update: 0, or 1 / (1 - p), p being the
+        share that is left out; None where none is."""
+        p, source = self.training.dropout, Source(self.training.seed, DROPOUT, self.update)
+        if not p:
+            return None
+        H, layers = self.model.hidden, range(self.model.layers)
+        pieces = np.array([[source.pieces(b, layer, T * H) for b in range(B)] for layer in layers])
+        kept = pieces.reshape(-1, B, T, H).swapaxes(1, 2) >= round(p * 65536)
+        return np.asarray(kept / (1 - p), dtype=self.parameters.dtype)
 
     def inputs(self, below: Array, layer: int) -> Array:  # (T, B, G·H)
         """u = x U + b; in the first layer x is one-hot, so its product is a row of U."""
@@ -222,7 +236,7 @@ class ReferenceEngine:
     def advance(self, rates: Floats) -> Advance:
         """Make one update for each learning rate; see `Engine`."""
         assert self.ids is not None, "an engine without a text cannot advance"
-        streams = Streams(len(self.ids), self.training.seq_len, self.training.streams)
+        streams = Streams.of(len(self.ids), self.training)
         rows, stopped = [], ""
         with np.errstate(all="ignore"):  # what is not finite is found by its value
             for rate in rates:
@@ -237,15 +251,16 @@ class ReferenceEngine:
         """One update, unless it is not finite: then the reason, and nothing is changed."""
         assert self.ids is not None
         x, y = streams.read(self.ids, self.update)
-        state = np.zeros_like(self.hidden) if streams.starts_epoch(self.update) else self.hidden
-        loss, final, _ = self.backpropagate(x, y, state, None)
+        state = np.zeros_like(self.hidden) if streams.starts_afresh(self.update) else self.hidden
+        loss, final, _ = self.backpropagate(x, y, state, None, self.masks(*x.shape))
         length = norm(self.gradient) if math.isfinite(loss) else math.nan
         if not math.isfinite(length):
             return (loss, math.nan, length, 0), "gradient" if math.isfinite(loss) else "loss"
         smooth = self.smooth(loss)
         self.keep_best(smooth)
         gradient, clipped = clip(self.gradient, self.clip, length)
-        self.optimizer.step(self.parameters, gradient, self.memory, rate)
+        decay(self.parameters, rate * self.training.weight_decay)
+        self.optimizer.step(self.parameters, gradient, self.memory, rate, self.update + 1)
         self.hidden, self.smooth_loss = final, smooth
         self.update += 1
         if self.best_pending:

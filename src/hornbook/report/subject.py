@@ -126,10 +126,8 @@ class Subject:
     @cached_property
     def updates_per_epoch(self) -> int:
         """The updates from one start of the text to the next."""
-        training = self.run.config.training
-        return Streams(
-            self.run.config.text["characters"], training.seq_len, training.streams
-        ).updates_per_epoch
+        config = self.run.config
+        return Streams.of(config.text["characters"], config.training).updates_per_epoch
 
     @cached_property
     def fixed(self) -> bool:
