@@ -12,6 +12,7 @@ import pytest
 
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import ENGINES, Engine, TrainingState
+from hornbook.engines.native import ISA_VARIABLE
 from hornbook.text import Text
 
 # Where the tests are started in the background, SIGINT is ignored, and every child would inherit that.
@@ -72,3 +73,12 @@ def start(prose: Text) -> Callable[..., Engine]:
         )
 
     return build
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An engine's name; where a level of processor stands behind it, the core of that level is used."""
+    name, _, level = request.param.partition(" ")
+    if level:
+        monkeypatch.setenv(ISA_VARIABLE, level)
+    return name

@@ -1,15 +1,14 @@
 """Engines: all of them, by one suite. Whatever is in the registries is covered.
 
-The truth here is a textbook form that shares nothing with the engines but the cell's own step:
-one-hot vectors, one character at a time, derivatives by the complex step.
+The truth here is the textbook form of `problems`. One layer and the classic optimizers stand here, the rest
+of the family in `test_family`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from functools import cache
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -19,12 +18,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
 from hornbook.config import DTYPE_NAMES, ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice, probabilities
-from hornbook.engines import ENGINES, Engine, Gradients, Start, TrainingState
-from hornbook.engines.interface import zero_state
+from hornbook.engines import ENGINES, Engine, Start, TrainingState
 from hornbook.engines.native import ISA_VARIABLE, levels
 from hornbook.engines.reference import ReferenceEngine
 from hornbook.errors import SettingError
@@ -33,117 +30,29 @@ from hornbook.parameters import count, shapes, views
 from hornbook.philox import SAMPLE, Source
 from hornbook.streams import Streams
 from hornbook.text import Text
+from problems import (
+    EACH,
+    EPSILON,
+    WHOLE,
+    Problem,
+    assert_near,
+    assert_same,
+    every_build,
+    every_cell,
+    every_dtype,
+    every_engine,
+    problem,
+    reference,
+    slope,
+    steps,
+    textbook,
+)
 
 Settings = tuple[ModelSettings, TrainingSettings]
 Build = Callable[..., Engine]
 Chosen = Callable[..., Settings]
 
-EPSILON = 1e-30
 SIZES = list(product((1, 7, 100, 129), (2, 65, 4437), (1, 3, 25)))  # H, K, T
-WHOLE = {"float64": 1e-12, "float32": 1e-5}  # relative error of what sums over T, B and H
-
-EACH = {"float64": 1e-12, "float32": 2e-5}  # error of an entry, relative to the largest of its array
-BUILDS = [name for name in ENGINES if name != "native"] + [f"native {level}" for level in levels()]
-
-every_engine = pytest.mark.parametrize("engine", ENGINES)
-every_build = pytest.mark.parametrize("engine", BUILDS, indirect=True)  # the native one at every level
-every_cell = pytest.mark.parametrize("cell", CELLS)
-every_dtype = pytest.mark.parametrize("dtype", DTYPE_NAMES)
-
-
-@pytest.fixture
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An engine's name; where a level of processor stands behind it, the core of that level is used."""
-    name, _, level = request.param.partition(" ")
-    if level:
-        monkeypatch.setenv(ISA_VARIABLE, level)
-    return name
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A network far from linear, characters to read, a state that is not zero, and weights by which the
-    final state enters the objective."""
-
-    model: ModelSettings
-    parameters: Array  # (P,)
-    x: Array  # (T, B)
-    y: Array  # (T, B)
-    state: Array  # (L, S, B, H)
-    dstate: Array  # (L, S, B, H)
-
-    def engine(self, name: str, dtype: str, **changes: Any) -> Engine:
-        training = TrainingSettings(
-            engine=name, dtype="float64" if dtype == "complex128" else dtype, **changes
-        )
-        state = TrainingState.of_parameters(self.parameters.astype(dtype), self.model, training)
-        return ENGINES[name](self.model, training, state)
-
-
-def problem(cell: str, H: int, K: int, T: int, B: int = 1) -> Problem:
-    """A problem of these sizes; its numbers are exact in float32."""
-    random = np.random.default_rng([H, K, T, B])
-    model = ModelSettings(K, H, cell)
-    parameters = random.normal(0, 1 / math.sqrt(H), count(model))
-    named = views(model, parameters)
-    named["U"] *= math.sqrt(H) / 2
-    x, y = random.integers(0, K, (2, T, B))
-    state, dstate = random.uniform(-0.9, 0.9, (2, *zero_state(model, B, float).shape))
-    rounded = [a.astype(np.float32).astype(float) for a in (parameters, state, dstate)]
-    return Problem(model, rounded[0], x, y, rounded[1], rounded[2])
-
-
-@cache
-def reference(cell: str, H: int, K: int, T: int) -> tuple[Gradients, Array, Array]:
-    """What the reference engine in float64 makes of `problem`: its gradients, the states after every
-    character (T, L, S, H), and the logits (T, K)."""
-    p = problem(cell, H, K, T)
-    truth = p.engine("reference", "float64")
-    return truth.loss_and_gradients(p.x, p.y, p.state, p.dstate), *steps(truth, p.x, p.state)
-
-
-def steps(engine: Engine, x: Array, state: Array) -> tuple[Array, Array]:
-    """The states and logits of reading x (T, 1) one character at a time."""
-    states, logits = [], []
-    for symbols in x:
-        o, state = engine.step(symbols, state)
-        states.append(state[:, :, 0])
-        logits.append(o[0])
-    return np.array(states), np.array(logits)
-
-
-def assert_near(got: Array, expected: Array, tolerance: float, what: str) -> None:
-    """No entry is off by more than this share of the largest entry."""
-    assert np.abs(got - expected).max() <= tolerance * np.abs(expected).max(), what
-
-
-def textbook(p: Problem, named: dict[str, Array], state: Array) -> tuple[Any, Array]:
-    """The loss in nats, summed over T and averaged over streams, and the final state."""
-    cell, B = CELLS[p.model.cell], p.x.shape[1]
-    now = tuple(state[0])
-    loss = 0
-    for x, y in zip(p.x, p.y, strict=True):
-        onehot = np.zeros((B, p.model.vocabulary))
-        onehot[np.arange(B), x] = 1
-        now, _ = cell.step(onehot @ named["U"] + named["b"], now[0] @ named["W"], now)
-        o = now[0] @ named["V"] + named["c"]
-        o = o - o.real.max(axis=1, keepdims=True)
-        loss = loss + (np.log(np.exp(o).sum(axis=1)) - o[np.arange(B), y]).sum() / B
-    return loss, np.array([now])
-
-
-def slope(p: Problem, named: dict[str, Array], state: Array) -> float:
-    """The derivative, along the imaginary parts, of the loss and the weighted final state."""
-    loss, final = textbook(p, named, state)
-    return float((loss + (p.dstate * final).sum()).imag) / EPSILON
-
-
-def assert_same(one: TrainingState, other: TrainingState) -> None:
-    """All that an engine remembers is the same, to the bit."""
-    for field in fields(TrainingState):
-        np.testing.assert_array_equal(
-            getattr(one, field.name), getattr(other, field.name), err_msg=field.name, strict=True
-        )
 
 
 def joined(parts: list[Any]) -> Any:
@@ -460,7 +369,13 @@ def test_training_is_the_textbook_loop(
     tolerance: float,
 ) -> None:
     model, training = settings(
-        len(prose.vocabulary), hidden=hidden, seq_len=seq_len, optimizer=optimizer, dtype="float64", clip="5"
+        len(prose.vocabulary),
+        "classic",
+        hidden=hidden,
+        seq_len=seq_len,
+        optimizer=optimizer,
+        dtype="float64",
+        clip="5",
     )
     state = TrainingState.initial(model, training)
     truth = MinCharRnn(model, state.parameters, optimizer, 5.0)
@@ -599,7 +514,7 @@ def test_an_update_is_the_gradient_clipped_and_stepped_along(
     result = trained.advance(np.array([0.1]))
     after = trained.get_state()
     expected, memory = before.parameters.copy(), before.memory.copy()
-    OPTIMIZERS[optimizer].step(expected, np.clip(flat, -0.05, 0.05), memory, 0.1)
+    OPTIMIZERS[optimizer].step(expected, np.clip(flat, -0.05, 0.05), memory, 0.1, 1)
     np.testing.assert_allclose(after.parameters, expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(after.memory, memory, rtol=0, atol=1e-12)
     np.testing.assert_allclose(after.hidden, final, rtol=0, atol=1e-14)
@@ -662,7 +577,7 @@ def test_the_state_goes_from_update_to_update_and_is_zero_where_an_epoch_starts(
     engine: str, cell: str
 ) -> None:
     text = Text.from_string("abcabcbacacbbac")  # 15 characters: 4 updates of 3, and then from the start
-    chosen = settings(3, cell=cell, hidden=5, seq_len=3, init_scale=0.5, dtype="float64")
+    chosen = settings(3, "classic", cell=cell, hidden=5, seq_len=3, init_scale=0.5, dtype="float64")
     trained = ENGINES[engine](*chosen, TrainingState.initial(*chosen), text.ids)
     for update in range(10):
         before = trained.get_state()
@@ -691,7 +606,7 @@ def test_the_best_parameters_are_those_after_the_update_with_the_lowest_smooth_l
     engine: str, cell: str, dtype: str
 ) -> None:
     text = swinging()
-    chosen = settings(8, cell=cell, hidden=5, seq_len=5, dtype=dtype)
+    chosen = settings(8, "classic", cell=cell, hidden=5, seq_len=5, dtype=dtype)
     lazy, eager = (ENGINES[engine](*chosen, TrainingState.initial(*chosen), text.ids) for _ in range(2))
     rates = np.where(np.arange(900) % 300 < 200, 0.1, 0.5)
     best, best_update, best_parameters, lows = math.inf, 0, None, 0
@@ -851,7 +766,7 @@ def test_what_reading_gives_for_an_update_is_the_loss_that_training_logs_for_it(
     trained, plan = start(chosen, engine), Streams(len(prose), 25)
     for update in range(2 * plan.updates_per_epoch):
         before = trained.get_state()
-        state = np.zeros_like(before.hidden) if plan.starts_epoch(update) else before.hidden
+        state = np.zeros_like(before.hidden) if plan.starts_afresh(update) else before.hidden
         x, y = plan.read(prose.ids, update)
         nats = trained.with_parameters(before.parameters).read(x, y, state).nats
         logged = trained.advance(np.array([0.1])).losses[0]
