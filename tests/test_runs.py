@@ -52,7 +52,7 @@ def test_a_run_can_be_named_by_a_string(trained):
 
 
 def test_the_best_and_the_last_model_are_the_ones_that_training_ended_with(tmp_path):
-    flags = {**SETTINGS, "lr": 1.0, "optimizer": "sgd"}
+    flags = {**SETTINGS, "lr": 1.0, "optimizer": "sgd", "preset": "classic"}
     run = hornbook.train(TEXT, out=tmp_path / "a", quiet=True, **flags)
     *_, finished = hornbook.train_events(TEXT, **flags)
     assert (run.model("best").flat == finished.state.best_parameters).all()

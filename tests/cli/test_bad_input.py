@@ -149,7 +149,7 @@ def test_a_setting_out_of_range_is_refused_with_what_is_allowed(refused, book, f
     ("flag", "known"),
     [
         ("--preset best", "classic"),
-        ("--optimizer newton", "adagrad, sgd"),
+        ("--optimizer newton", "adagrad, adam, rmsprop, sgd"),
         ("--engine abacus", "reference"),
     ],
 )

@@ -92,7 +92,7 @@ def test_a_prompt_of_unknown_characters_alone_is_no_prompt_when_skipped(hornbook
 
 
 def test_the_best_model_writes_unless_the_last_is_asked_for(hornbook, book):
-    flags = "--hidden 8 --seq-len 5 --updates 400 --lr 0.5 --optimizer sgd --quiet --out a"
+    flags = "--hidden 8 --seq-len 5 --updates 400 --lr 0.5 --preset classic --optimizer sgd --quiet --out a"
     hornbook("train", book, *flags.split(" "))
     summary = Run("a").summary
     assert summary["best_update"] < summary["updates"]

@@ -21,7 +21,7 @@ SMALL = {"hidden": 4, "seq_len": 4, "updates": 60, "sample_length": 9, "passage_
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    kinds = {"a0": {}, "a1": {"seed": 1}, "s0": {"optimizer": "sgd", "lr": 0.01}}
+    kinds = {"a0": {}, "a1": {"seed": 1}, "s0": {"preset": "classic", "optimizer": "sgd", "lr": 0.01}}
     return [
         hornbook.train(TEXT, out=folder / name, quiet=True, **{**SMALL, **more})
         for name, more in kinds.items()
