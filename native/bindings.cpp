@@ -2,6 +2,7 @@
 // the core itself.
 #include <chrono>
 
+#include "bind_network.hpp"
 #include "bind_sampling.hpp"
 #include "bind_training.hpp"
 #include "processor.hpp"
@@ -80,6 +81,7 @@ NB_MODULE(HORNBOOK_MODULE, m) {
     hornbook::bind_core<hornbook::Vanilla<double>>(m, "Core64");
     hornbook::bind_sampler<hornbook::Vanilla<float>>(m, "Sampler32");
     hornbook::bind_sampler<hornbook::Vanilla<double>>(m, "Sampler64");
+    hornbook::bind_networks(m);
     hornbook::bind_functions<float>(m);
     hornbook::bind_functions<double>(m);
     m.def("fma_peak", &hornbook::fma_peak, nb::arg("seconds") = 0.2);

@@ -1,0 +1,81 @@
+// Matrix products at the speed of the processor's multipliers: out = start + a @ w, where w lies packed in
+// panels, as wide as the accumulators of one tile, so that every product reads it straight through.
+//
+//   rows     of out and a      depth   the length of the sums      vectors   columns of out over Lanes
+//   panel    all of w's rows, TileVectors vectors wide or fewer: one contiguous stretch
+//   tile     R rows x C vectors of out, in registers through the whole depth
+//
+// Every entry of out is one sum in the order of depth, beginning with its start: its bits depend neither on
+// how many rows are multiplied at once nor on where its row stands among them.
+#pragma once
+
+#include "layout.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+inline constexpr int TileVectors = Registers == 32 ? 4 : 2;
+inline constexpr Size DepthMost = 256;  // of one pass of a turned product: a panel of it stays in L2
+
+// A matrix that is read by rows: element (r, k) stands at at[r * row + k * step].
+template <class Real> struct Operand {
+    const Real* at;
+    Size row, step;
+};
+
+// What is written, and what its sums begin with: `start` (null: zero) has a row stride of its own, 0 for a
+// bias.
+template <class Real> struct Target {
+    Real* at;
+    Size row;
+    const Real* start;
+    Size start_row;
+    static Target onto(Real* at, Size row) { return {at, row, at, row}; }
+    static Target fresh(Real* at, Size row) { return {at, row, nullptr, 0}; }
+    Target shifted(Size rows, Size columns) const {
+        return {at + rows * row + columns, row, start ? start + rows * start_row + columns : nullptr,
+                start_row};
+    }
+};
+
+// How a matrix of `vectors` vectors a row is divided into panels: as evenly as can be, the wider ones first.
+struct Division {
+    Size vectors = 0, panels = 0, narrow = 0, wider = 0;
+    Division() = default;
+    explicit Division(Size vectors_)
+        : vectors(vectors_), panels((vectors_ + TileVectors - 1) / TileVectors),
+          narrow(panels ? vectors_ / panels : 0), wider(panels ? vectors_ % panels : 0) {}
+    Size first(Size panel) const { return panel * narrow + std::min(panel, wider); }  // its first vector
+    Size width(Size panel) const { return narrow + (panel < wider); }                 // its vectors
+};
+
+// A packed matrix (depth, columns), depth and columns multiples of Lanes.
+template <class Real> struct Packed {
+    Size depth;
+    Division in;
+    Buffer<Real> panels;  // (in.panels, depth, in.width * Lanes)
+    Packed(Size depth_, Size columns) : depth(depth_), in(columns / Lanes<Real>), panels(depth_ * columns) {}
+    Real* panel(Size p) { return panels + in.first(p) * Lanes<Real> * depth; }
+    const Real* panel(Size p) const { return panels + in.first(p) * Lanes<Real> * depth; }
+
+    void pack(Size p, const Real* from, Size row);         // panel p of the matrix `from`
+    void pack_turned(Size p, const Real* from, Size row);  // panel p of from.T
+};
+
+// out (rows, width · Lanes) = start + a @ panel
+template <class Real>
+void multiply_panel(Target<Real> out, Operand<Real> a, const Real* panel, Size width, Size rows, Size depth);
+
+// out (rows, columns) = start + a @ w for the columns of the panels first ... last - 1 of w
+template <class Real>
+void multiply(Target<Real> out, Operand<Real> a, const Packed<Real>& w, Size first, Size last, Size rows,
+              Size depth);
+
+// g (rows, columns) = start + a.T @ d, the sum running over `depth` rows of a and d. d is packed on the way,
+// a panel at a time, in `room` of DepthMost x TileVectors · Lanes.
+template <class Real>
+void multiply_turned(Target<Real> g, const Real* a, Size a_row, const Real* d, Size d_row, Size rows,
+                     Size columns, Size depth, Real* room);
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook
