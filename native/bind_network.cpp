@@ -107,7 +107,7 @@ template <class Real> class Network {
 
     nb::tuple loss_and_gradients(Array<Real> parameters, Array<int64_t> x, Array<int64_t> y,
                                  Array<Real> state, Array<Real> dstate, int64_t dropout_update) {
-        const auto [T, B] = checked_characters(x, y);
+        const auto [T, B] = checked_characters(x, y, 1);
         check_window(at_, T, B);
         require(dropout_update >= -1, "dropout_update: expected -1 (none) or more");
         require_state("state", state, B), require_state("dstate", dstate, B);
@@ -136,7 +136,7 @@ template <class Real> class Network {
     }
 
     nb::tuple read(Array<Real> parameters, Array<int64_t> x, Array<int64_t> y, Array<Real> state) {
-        const auto [n, M] = checked_characters(x, y);
+        const auto [n, M] = checked_characters(x, y, 0);
         require_state("state", state, M);
         const Turn turn(busy_);
         Given<Real> given(at_, parameters, Given<Real>::For::reading);
@@ -144,7 +144,7 @@ template <class Real> class Network {
         auto hidden = Fresh<Real>::make({size_t(n), size_t(M), size_t(at_.H)});
         auto after = fresh_state(M);
         std::copy_n(state.data(), state.size(), after.data);
-        {
+        if (n > 0 && M > 0) {
             nb::gil_scoped_release free_python;
             read_text(given.weights, x.data(), y.data(), n, M, after.data, nats.data, hidden.data,
                       Size(threads_));
@@ -183,9 +183,11 @@ template <class Real> class Network {
         return Fresh<Real>::make({size_t(at_.L), size_t(at_.cell.states), size_t(M), size_t(at_.H)});
     }
 
-    // T and B of x and y (T, B)
-    std::pair<Size, Size> checked_characters(const Array<int64_t>& x, const Array<int64_t>& y) const {
-        require(x.ndim() == 2 && x.size() >= 1, "x: expected two dimensions and at least one character");
+    // T and B of x and y (T, B), each at least `least`
+    std::pair<Size, Size> checked_characters(const Array<int64_t>& x, const Array<int64_t>& y,
+                                             size_t least) const {
+        require(x.ndim() == 2, "x: expected two dimensions");
+        require(x.shape(0) >= least && x.shape(1) >= least, "x: expected at least one character");
         const Size T = Size(x.shape(0)), B = Size(x.shape(1));
         require_shape("x", x, {T, B}), require_shape("y", y, {T, B});
         require_ids("x", all_below(x.data(), x.size(), at_.K), at_.K);
