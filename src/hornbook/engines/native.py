@@ -14,21 +14,19 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hornbook.cells.cell import Array
-from hornbook.config import Clip, ModelSettings, TrainingSettings
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.distribution import Choice
+from hornbook.engines.cores import SUFFIXES, contiguous, core_of
 from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Reading, Start, TrainingState
 from hornbook.errors import SettingError, known
-from hornbook.optimizers import OPTIMIZERS
-from hornbook.parameters import count, views
+from hornbook.parameters import views
 from hornbook.philox import Source
 from hornbook.text import Ids
 
 ISA_VARIABLE = "HORNBOOK_ISA"
 BASES = ("baseline", "neon")  # of x86 and of Arm; the core of a base also tells the processor's levels
-SUFFIXES = {"float32": "32", "float64": "64"}
 
 
 @cache
@@ -95,19 +93,9 @@ class NativeEngine:
             raise SettingError(known("dtype of the native engine", training.dtype, SUFFIXES))
         self.model, self.training = model, training
         self.ids = None if ids is None else contiguous(ids, ids.dtype)
-        self.module, self.suffix = core(), SUFFIXES[training.dtype]
-        self.core = self.core_for(training.seq_len, training.streams)
+        self.core = core_of(core(), model, training)
         self.sampler: Any = None
         self.set_state(state)
-
-    def core_for(self, seq_len: int, streams: int) -> Any:
-        """A core that reads T characters at a time and differentiates one of B streams' share of the
-        objective."""
-        model, training = self.model, self.training
-        how = Clip.parse(training.clip)
-        share = 1 / (streams * seq_len) if training.objective == "mean" else 1 / streams
-        make = getattr(self.module, f"Core{self.suffix}")
-        return make(model.vocabulary, model.hidden, seq_len, training.optimizer, how.kind, how.limit, share)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -118,98 +106,50 @@ class NativeEngine:
         """Take over a copy of all that is to be remembered."""
         self.parameters = contiguous(state.parameters, self.dtype)
         self.sampler = None
-        slots = OPTIMIZERS[self.training.optimizer].slots
-        self.core.set_state(
-            state.update,
-            self.parameters,
-            contiguous(state.memory, self.dtype).reshape(slots, self.parameters.size),
-            contiguous(state.hidden, self.dtype).ravel(),
-            state.smooth_loss,
-            state.best_smooth_loss,
-            state.best_update,
-            contiguous(state.best_parameters, self.dtype),
-        )
+        self.core.set_state(state)
 
     def get_state(self) -> TrainingState:
         """A copy of all that the engine remembers."""
-        state = self.core.get_state()
-        return TrainingState(
-            state["update"],
-            state["parameters"],
-            state["memory"],
-            state["hidden"].reshape(1, 1, 1, -1),
-            state["smooth"],
-            state["best_smooth"],
-            state["best_update"],
-            state["best_parameters"],
-        )
+        return self.core.get_state()
 
     def current(self) -> Array:  # (P,)
         """The parameters as they are now."""
         if not self.parameters.size:
-            self.parameters = self.core.get_state()["parameters"]
+            self.parameters = self.core.get_state().parameters
         return self.parameters
 
     def loss_and_gradients(
         self, x: Integers, y: Integers, state: Array, dstate: Array | None = None
     ) -> Gradients:
-        """Read x (T, B), predict y (T, B), stream after stream; see `Engine`."""
-        T, B = x.shape
-        core, end = self.core_for(T, B), np.zeros(state.shape) if dstate is None else dstate
-        total, flat = 0.0, np.zeros_like(self.current())
-        final, first = (np.empty(state.shape, self.dtype) for _ in range(2))
-        for b in range(B):
-            loss, gradient, _, final[0, 0, b], first[0, 0, b] = core.loss_and_gradients(
-                self.current(),
-                contiguous(x[:, b], np.int64),
-                contiguous(y[:, b], np.int64),
-                contiguous(state[0, 0, b], self.dtype),
-                contiguous(end[0, 0, b], self.dtype),
-            )
-            total += loss / B
-            flat += gradient
-        return Gradients(total, views(self.model, flat), final, first)
+        """Read x (T, B), predict y (T, B); see `Engine`."""
+        end = np.zeros(state.shape) if dstate is None else dstate
+        return self.core.loss_and_gradients(self.current(), x, y, state, end)
 
     def advance(self, rates: Floats) -> Advance:
         """Make one update for each learning rate; see `Engine`."""
         assert self.ids is not None, "an engine without a text cannot advance"
         self.parameters, self.sampler = np.empty(0), None  # asked for again when they are needed
-        losses, smooth, norms, clipped, stopped = self.core.advance(self.ids, contiguous(rates, np.float64))
-        if Clip.parse(self.training.clip).kind == "norm":
-            clipped = clipped * count(self.model)  # the core counts the updates in which all entries change
-        return Advance(losses, smooth, norms, clipped, stopped)
+        return self.core.advance(self.ids, rates)
 
     def read(self, x: Integers, y: Integers, state: Array) -> Reading:
-        """Read x (n, M), predict y (n, M), stream after stream; see `Engine`."""
-        nats, final = np.empty(x.shape), np.array(state, self.dtype)
-        hidden = np.empty((*x.shape, self.model.hidden), self.dtype)
-        for m in range(x.shape[1] if len(x) else 0):
-            nats[:, m], hidden[:, m], final[0, 0, m] = self.core.read(
-                self.current(),
-                contiguous(x[:, m], np.int64),
-                contiguous(y[:, m], np.int64),
-                contiguous(state[0, 0, m], self.dtype),
-            )
-        return Reading(nats, hidden, final)
+        """Read x (n, M), predict y (n, M); see `Engine`."""
+        return self.core.read(self.current(), x, y, state)
 
     def step(self, ids: Integers | None, state: Array) -> tuple[Array, Array]:
         """Read one character in each stream, or none; see `Engine`."""
         if ids is None:
             named = views(self.model, self.current())
             return state[-1, 0] @ named["V"] + named["c"], state
-        h = contiguous(state[0, 0], self.dtype)
-        logits, after = self.core.step(self.current(), contiguous(ids, np.int64), h)
-        return logits, after[None, None]
+        return self.core.step(self.current(), ids, state)
 
     def sample(self, start: Start, length: int, choice: Choice, source: Source) -> tuple[Integers, Start]:
         """Draw characters in each stream; see `Engine`."""
         if self.sampler is None:
-            make = getattr(self.module, f"Sampler{self.suffix}")
-            self.sampler = make(self.model.vocabulary, self.model.hidden, self.current())
-        h = np.array(start.state[0, 0], dtype=self.dtype, order="C")  # changed in place
+            self.sampler = self.core.sampler(self.current())
+        state = np.array(start.state, dtype=self.dtype, order="C")  # changed in place
         last = np.array(start.last, dtype=np.int64)
         drawn = self.sampler.sample(
-            h,
+            state,
             last,
             length,
             choice.temperature,
@@ -219,15 +159,11 @@ class NativeEngine:
             position=start.position,
             purpose=source.purpose,
             update=source.update,
+            threads=self.training.threads,
         )
-        return drawn, Start(h[None, None], last, start.position + length)
+        return drawn, Start(state, last, start.position + length)
 
     def with_parameters(self, parameters: Array) -> NativeEngine:
         """The same network with other parameters; see `Engine`."""
         state = TrainingState.of_parameters(parameters, self.model, self.training)
         return NativeEngine(self.model, self.training, state)
-
-
-def contiguous(array: npt.ArrayLike, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An array as the core takes it."""
-    return np.require(array, dtype, ("C_CONTIGUOUS", "ALIGNED"))
