@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 def model_of(engine="native", dtype="float64"):
     shape, training = settings(K, hidden=5, engine=engine, dtype=dtype)
-    flat = np.random.default_rng(0).normal(0, 0.6, count(shape)).astype(dtype)
-    return Model(shape, training, VOCABULARY, flat)
+    rng = np.random.default_rng(0)
+    flat = rng.normal(0, 0.6, count(shape)).astype(dtype)
+    return Model(shape, training, VOCABULARY, flat, rng.uniform(-1, 1, (1, 1, 1, 5)).astype(dtype))
 
 
 MODEL = model_of()
@@ -85,15 +87,28 @@ def test_a_text_of_several_blocks_is_read_as_one_stream(engine, length):
     np.testing.assert_allclose(model.score(text).nats, costs(model, text), rtol=0, atol=1e-11)
 
 
-def test_the_first_character_is_foretold_from_the_output_bias_alone():
-    c = MODEL.parameters["c"]
-    assert MODEL.score("b").nats[0] == pytest.approx(np.log(np.exp(c).sum()) - c[VOCABULARY.numbers["b"]])
+def test_the_first_character_is_foretold_from_the_state_in_which_writing_starts():
+    V, c = MODEL.parameters["V"], MODEL.parameters["c"]
+    for model, o in ((MODEL, MODEL.state[0, 0, 0] @ V + c), (replace(MODEL, state=None), c)):
+        cost = np.log(np.exp(o).sum()) - o[VOCABULARY.numbers["b"]]
+        assert model.score("b").nats[0] == pytest.approx(cost)
+        assert model.guesses("b", 1)[0][0][0] == VOCABULARY.symbols[o.argmax()]
+        assert model.sample(1, temperature=0) == VOCABULARY.symbols[o.argmax()]
 
 
-def test_the_probabilities_of_all_texts_of_three_characters_sum_to_one():
+def test_a_network_that_is_lost_in_the_zero_state_reads_well_from_its_own():
+    model = replace(MODEL, flat=np.zeros_like(MODEL.flat))
+    model.parameters["W"][...] = 40 * np.eye(5)  # it stays on the side of zero on which it is
+    model.parameters["V"][:, VOCABULARY.numbers["a"]] = 9 * np.sign(model.state[0, 0, 0])
+    assert model.score("aaaa").bits_per_character < 0.01
+    assert replace(model, state=None).score("aaaa").bits_per_character == pytest.approx(math.log2(K))
+
+
+@pytest.mark.parametrize("model", [MODEL, replace(MODEL, state=None)], ids=["its own state", "zero state"])
+def test_the_probabilities_of_all_texts_of_three_characters_sum_to_one(model):
     symbols = VOCABULARY.symbols
     texts = [a + b + c for a in symbols for b in symbols for c in symbols]
-    assert sum(math.exp(-MODEL.score(text).nats.sum()) for text in texts) == pytest.approx(1, abs=1e-12)
+    assert sum(math.exp(-model.score(text).nats.sum()) for text in texts) == pytest.approx(1, abs=1e-12)
 
 
 def test_an_unknown_character_costs_as_one_of_k_plus_1_equal_symbols_and_is_not_read():

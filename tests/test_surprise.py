@@ -25,7 +25,7 @@ def page_of(text, name="book", baselines=None):
     flat = np.random.default_rng(0).normal(0, 0.6, count(shape)).astype(np.float32)
     model = Model(shape, training, VOCABULARY, flat)
     score = model.score(text, baselines)
-    found = guesses(model.engine, score.ids[:SHOWN], GUESSES)
+    found = guesses(model.engine, score.ids[:SHOWN], model.start().state, GUESSES)
     return model, score, surprise_page(score, found, VOCABULARY.symbols, name, "runs/a")
 
 
@@ -100,6 +100,8 @@ def test_a_symbol_beyond_the_basic_plane_is_one_guess_in_the_data():
     shape, training = settings(len(text.vocabulary), hidden=3)
     model = Model(shape, training, text.vocabulary, np.zeros(count(shape), np.float32))
     score = model.score("😀a")
-    page = surprise_page(score, guesses(model.engine, score.ids, 4), text.vocabulary.symbols, "t", "m")
+    page = surprise_page(
+        score, guesses(model.engine, score.ids, model.start().state, 4), text.vocabulary.symbols, "t", "m"
+    )
     assert len(data_of(page)["guesses"]) == 8
     assert data_of(page)["signs"] == ["😀", "a"]

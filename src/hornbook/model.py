@@ -26,8 +26,9 @@ from hornbook.text import Vocabulary
 @dataclass(frozen=True)
 class Model:
     """A trained network. `flat` holds all parameters (P,); `parameters` names them. `state` (L, S, 1, H)
-    is the one in which writing starts: that of a reader in the midst of the text. Training meets the zero
-    state once an epoch, so some networks never learn to find out of it. None is the zero state."""
+    is the one in which writing and reading start: that of a reader in the midst of the training text.
+    Training meets the zero state once an epoch, so some networks never learn to find out of it. None is the
+    zero state."""
 
     settings: ModelSettings
     training: TrainingSettings
@@ -110,24 +111,24 @@ class Model:
         return self.loss_and_gradients(characters)[1]
 
     def score(self, text: str, training: str | None = None) -> Score:
-        """What the model needs for each character of a text; with the training text, what n-grams and
-        compressors need beside it. Raises TextError where the text is empty, or has no character that the
-        model knows."""
-        score = score_text(self.engine, self.vocabulary, text)
+        """What the model needs for each character of a text, read from `state`; with the training text,
+        what n-grams and compressors need beside it. Raises TextError where the text is empty, or has no
+        character that the model knows."""
+        score = score_text(self.engine, self.vocabulary, text, self.start().state)
         return score if training is None else score.beside(training)
 
     def guesses(self, text: str, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
         """The `top` likeliest symbols and their probabilities at each character of a text, before it is
-        read. Raises TextError as `score` does."""
-        found = guesses(self.engine, self.known_ids(text), top)
+        read, from `state` on. Raises TextError as `score` does."""
+        found = guesses(self.engine, self.known_ids(text), self.start().state, top)
         rows = zip(found.ids.tolist(), found.probabilities.tolist(), strict=True)
         symbols = self.vocabulary.symbols
         return [[(symbols[i], p) for i, p in zip(*row, strict=True)] for row in rows]
 
     def hidden(self, text: str) -> Array:  # (N, H)
-        """The hidden state of the top layer after each character of a text, read from the zero state; a
-        character that the model does not know leaves it as it was. Raises TextError as `score` does."""
-        return hidden_states(self.engine, self.known_ids(text))
+        """The hidden state of the top layer after each character of a text, read from `state`; a character
+        that the model does not know leaves it as it was. Raises TextError as `score` does."""
+        return hidden_states(self.engine, self.known_ids(text), self.start().state)
 
     def known_ids(self, text: str) -> Integers:  # (N,)
         """The characters as the model numbers them, -1 for one that it does not know. Raises TextError

@@ -1,9 +1,10 @@
 """Scoring: what a model needs for each character of a text, in nats and bits, and what it expected there.
 
-A text is read from the zero state, as one stream: the first character is foretold from that state alone, as
-in writing without a prompt, and each of the others after all before it. A character that is not in the
-model's vocabulary costs ln(K + 1) nats, as if it were one of K + 1 equally likely symbols, and is not read:
-the state stays as it was. Nothing here knows files.
+A text is read as one stream, from a state that does not depend on it, so that the probabilities of all texts
+sum to one: the first character is foretold from that state alone, as in writing without a prompt, and each of
+the others after all before it. A character that is not in the model's vocabulary costs ln(K + 1) nats, as if
+it were one of K + 1 equally likely symbols, and is not read: the state stays as it was. Nothing here knows
+files.
 """
 
 from __future__ import annotations
@@ -36,10 +37,9 @@ Numbers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 
-def reading(engine: Engine, ids: Numbers) -> Iterator[Reading]:  # (N,)
-    """Read known characters from the zero state, a block at a time. What is told of the character after
-    the last one means nothing."""
-    state = start_state(engine)
+def reading(engine: Engine, ids: Numbers, state: Array) -> Iterator[Reading]:  # (N,), (L, S, 1, H)
+    """Read known characters from a state, a block at a time. What is told of the character after the last
+    one means nothing."""
     targets = np.append(ids[1:], 0)
     for start in range(0, len(ids), BLOCK):
         block = slice(start, start + BLOCK)
@@ -48,23 +48,18 @@ def reading(engine: Engine, ids: Numbers) -> Iterator[Reading]:  # (N,)
         state = read.state
 
 
-def start_state(engine: Engine, streams: int = 1) -> Array:  # (L, S, M, H)
-    """The zero state in the engine's dtype."""
-    return zero_state(engine.model, streams, engine.get_state().parameters.dtype)
-
-
-def costs(engine: Engine, ids: Numbers) -> Reals:  # (N,) -> (N,)
+def costs(engine: Engine, ids: Numbers, state: Array) -> Reals:  # (N,), (L, S, 1, H) -> (N,)
     """The nats of each of at least one known character."""
-    logits, _ = engine.step(None, start_state(engine))
+    logits, _ = engine.step(None, state)
     o = logits[0].astype(np.float64)
     first = np.logaddexp.reduce(o) - o[ids[:1]]
-    return np.concatenate([first, *(read.nats[:, 0] for read in reading(engine, ids))])[:-1]
+    return np.concatenate([first, *(read.nats[:, 0] for read in reading(engine, ids, state))])[:-1]
 
 
-def hidden_states(engine: Engine, ids: Numbers) -> Array:  # (N,) -> (N, H)
+def hidden_states(engine: Engine, ids: Numbers, state: Array) -> Array:  # (N,), (L, S, 1, H) -> (N, H)
     """The hidden state of the top layer after each character; an unknown one (-1) leaves it as it was."""
     known = ids >= 0
-    rows = [start_state(engine)[-1, 0], *(read.hidden[:, 0] for read in reading(engine, ids[known]))]
+    rows = [state[-1, 0], *(read.hidden[:, 0] for read in reading(engine, ids[known], state))]
     states = np.concatenate(rows)  # (known + 1, H)
     return states[1:] if known.all() else states[np.cumsum(known)]
 
@@ -78,18 +73,18 @@ class Guesses:
     probabilities: Reals  # (N, top)
 
 
-def guesses(engine: Engine, ids: Numbers, top: int = 5) -> Guesses:  # (N,)
+def guesses(engine: Engine, ids: Numbers, state: Array, top: int = 5) -> Guesses:  # (N,), (L, S, 1, H)
     """The `top` likeliest symbols (all, where there are no more) at each character of a text, in which -1 is
     unknown."""
     integer("top", top, 1, 0x110000)
-    states = np.concatenate([start_state(engine)[-1, 0], hidden_states(engine, ids)])[:-1]
+    states = np.concatenate([state[-1, 0], hidden_states(engine, ids, state)])[:-1]
     found = [likeliest(engine, states[start : start + BLOCK], top) for start in range(0, len(ids), BLOCK)]
     return Guesses(np.concatenate([g.ids for g in found]), np.concatenate([g.probabilities for g in found]))
 
 
 def likeliest(engine: Engine, hidden: Array, top: int) -> Guesses:  # (n, H)
     """The likeliest symbols after each hidden state; of equals, the lower number comes first."""
-    state = start_state(engine, len(hidden))
+    state = zero_state(engine.model, len(hidden), hidden.dtype)
     state[-1, 0] = hidden
     logits, _ = engine.step(None, state)
     chances = probabilities(logits, Choice())
@@ -212,12 +207,13 @@ def windows(nats: Reals, length: int) -> Reals:  # (N,) -> (N - length + 1,)
     return np.asarray(np.round((sums[length:] - sums[:-length]) / length, 9))
 
 
-def score_text(engine: Engine, vocabulary: Vocabulary, text: str) -> Score:
-    """Score a text. Raises TextError where it is empty, or has no character that the model knows."""
+def score_text(engine: Engine, vocabulary: Vocabulary, text: str, state: Array) -> Score:  # (L, S, 1, H)
+    """Score a text, read from a state. Raises TextError where it is empty, or has no character that the model
+    knows."""
     ids = check_known(vocabulary, text)
     known = ids >= 0
     nats = np.full(len(ids), math.log(len(vocabulary) + 1))
-    nats[known] = costs(engine, ids[known])
+    nats[known] = costs(engine, ids[known], state)
     return Score(text, ids, nats, len(vocabulary))
 
 

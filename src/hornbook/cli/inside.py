@@ -39,7 +39,8 @@ def inside(
     """Look inside a model: what its hidden units follow in a text that a person can name.
 
     With --unit, that unit's activation over a passage, from blue (-1) to red (1), and what it follows
-    best. Without, the units that follow each thing best. The correlations are over the whole text.
+    best. Without, the units that follow each thing best. The correlations are over the whole text, which is
+    read from the state in which the model starts to write.
     """
     from hornbook.config import integer
     from hornbook.runs import Run

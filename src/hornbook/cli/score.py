@@ -41,7 +41,9 @@ def score(
 ) -> None:
     """Score a text: nats and bits per character, perplexity, and what surprises the model most.
 
-    A character that the model has never seen costs ln(K + 1) nats for K known symbols, and is not read.
+    The model reads as if in the midst of its training text: from the state in which it starts to write. A
+    character that it has never seen costs ln(K + 1) nats for K known symbols, and is not read.
+
     Beside the model stand n-grams of orders 1 to 8 (Kneser-Ney), made from the run's training text, and
     compressors, on the text alone and after the training text: all in bits per character.
     """
@@ -103,7 +105,7 @@ def write_page(page: Path, model: Model, result: Score, text_name: str, model_na
     from hornbook.scoring import guesses
     from hornbook.storage import write_whole
 
-    found = guesses(model.engine, result.ids[:SHOWN], GUESSES)
+    found = guesses(model.engine, result.ids[:SHOWN], model.start().state, GUESSES)
     html = surprise_page(result, found, model.vocabulary.symbols, text_name, model_name)
     write_whole(page, html.encode())
 

@@ -98,7 +98,8 @@ def surprise_page(score: Score, guesses: Guesses, symbols: str, text_name: str, 
 <main>
 <h1>{title}</h1>
 <p>How much each character of {escaped(text_name)} surprises the model {escaped(model_name)}, in bits:
--log2 of the probability that the model gave it after reading all before it.</p>
+-log2 of the probability that the model gave it after reading all before it, from the state in which it starts
+to write.</p>
 <div class="tables">
 {facts("The text under the model", score.figures())}
 {baselines_table(score.baselines)}
