@@ -196,7 +196,7 @@ def test_a_text_that_has_changed_or_is_gone_is_refused(tmp_path):
 
 
 def test_a_text_from_a_program_cannot_be_read_again(trained):
-    with pytest.raises(RunFolderError, match="its text came from a program"):
+    with pytest.raises(RunFolderError, match="came from a program and was not kept"):
         trained.text()
 
 

@@ -91,17 +91,16 @@ def read_config(path: Path) -> Config:
 
 def same_text(config: Config, folder: Path, **how: str) -> Text:
     """The text that the run in a folder was trained on; `how` changes its encoding and newlines. Raises
-    RunFolderError where it came from no file, or has changed since, TextError where it is gone."""
+    RunFolderError where it came from no file or has changed since (what to do then, the caller knows),
+    TextError where it is gone."""
     if not config.sources:
-        raise RunFolderError(f"{folder} names no text file, since its text came from a program; name one")
+        raise RunFolderError(f"the text that {folder} was trained on came from a program and was not kept")
     paths = [stored_path(source.path, folder) for source in config.sources]
     as_then = {key: config.text[key] for key in ("name", "encoding", "newlines")}
     text = read_text(*paths, **{**as_then, **how})
     for then, now in zip(config.sources, text.sources, strict=True):
         if then.sha256 != now.sha256:
-            raise RunFolderError(
-                f"{now.path} has changed since {folder} was trained on it; name it to train on it as it is"
-            )
+            raise RunFolderError(f"{now.path} has changed since {folder} was trained on it")
     return text
 
 
@@ -191,7 +190,8 @@ class Run:
         try:
             return same_text(self.config, self.folder)
         except TextError as error:
-            raise RunFolderError(f"the text that {self.folder} was trained on is gone: {error}") from error
+            reason = str(error).rpartition("; ")[0]  # without the advice to name another
+            raise RunFolderError(f"the text that {self.folder} was trained on is gone: {reason}") from error
 
     def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
         """The flat buffer of named tensors, each checked."""

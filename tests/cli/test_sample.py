@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hornbook import Run, load
+from hornbook import Run, Text, load, train
 
 
 def told(hornbook, run, *flags):
@@ -172,9 +172,22 @@ def test_no_copy_changes_nothing_where_nothing_is_copied(hornbook, run):
 def test_no_copy_needs_the_training_text_as_it_was(refused, hornbook, book):
     hornbook("train", book, "--hidden", 8, "--updates", 20, "--quiet", "--out", "a")
     book.write_text("other words " * 200)
-    assert "book.txt has changed since a was trained on it" in refused("sample", "a", "--no-copy", 40)
+    changed = refused("sample", "a", "--no-copy", 40)
     book.unlink()
-    assert "the text that a was trained on is gone" in refused("sample", "a", "--no-copy", 40)
+    gone = refused("sample", "a", "--no-copy", 40)
+    assert "book.txt has changed since a was trained on it" in changed
+    assert "the text that a was trained on is gone" in gone
+    for message in (changed, gone):
+        assert "name" not in message
+        assert "put it back as it was, or leave --no-copy out" in message
+
+
+def test_no_copy_cannot_read_again_what_came_from_a_program(hornbook, refused, folder):
+    train(Text.from_string("the cat sat on the mat " * 20), hidden=8, updates=20, out="a")
+    assert hornbook("sample", "a", "--length", 5).code == 0
+    message = refused("sample", "a", "--no-copy", 40)
+    assert "came from a program and was not kept" in message
+    assert "name" not in message
 
 
 @pytest.mark.parametrize("limit", [0, -3])

@@ -218,6 +218,7 @@ def test_a_text_that_has_changed_since_is_refused(refused, hornbook, book):
     book.write_text(book.read_text().replace("cat", "dog"))
     message = refused("train", "--config", "a/config.toml", "--out", "b")
     assert "book.txt has changed" in message
+    assert "name the text to train on" in message
 
 
 def test_a_text_that_has_changed_is_trained_on_when_it_is_named(hornbook, book):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hornbook.errors import SettingError
+from hornbook.errors import RunFolderError, SettingError
+
+if TYPE_CHECKING:
+    from hornbook.matching import CopyGuard
+    from hornbook.model import Model
+    from hornbook.runs import Run
 
 
 def sample(
@@ -40,7 +45,7 @@ def sample(
     integer("count", count, 1, 1_000_000)
     opened = Run(run)
     model = opened.model(which)
-    guard = None if no_copy is None else model.copy_guard(opened.text()[:], no_copy)
+    guard = None if no_copy is None else guard_of(opened, model, no_copy)
     read = read_prompt(model.vocabulary, prompt, unknown)
     for number in range(count):
         pieces = model.stream(
@@ -58,6 +63,18 @@ def sample(
             print(f"--- {number + 1} of {count} ---")
         sys.stdout.write(printable(read))
         show(pieces)
+
+
+def guard_of(run: Run, model: Model, limit: int) -> CopyGuard:
+    """What holds the texts back from copying. Raises SettingError where the training text cannot be read."""
+    try:
+        training = run.text()[:]
+    except RunFolderError as error:
+        back = "put it back as it was, or " if run.config.sources else ""
+        raise SettingError(
+            f"--no-copy reads the training text, but {error}; {back}leave --no-copy out"
+        ) from error
+    return model.copy_guard(training, limit)
 
 
 def show(pieces: Iterator[str]) -> None:

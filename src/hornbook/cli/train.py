@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hornbook.cli.options import Encoding, Newlines, Texts, reading
-from hornbook.errors import SettingError
+from hornbook.errors import RunFolderError, SettingError
 
 if TYPE_CHECKING:
     from hornbook.config import ModelSettings, TrainingSettings
@@ -116,7 +116,10 @@ def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, 
     if old is None or config is None or texts:
         text = read_text(*texts or [], **how)
     else:
-        text = same_text(old, config.parent, **how)
+        try:
+            text = same_text(old, config.parent, **how)
+        except RunFolderError as error:
+            raise RunFolderError(f"{error}; name the text to train on, before --config") from error
     for sentence in oddities(text):
         print(f"warning: {sentence}", file=sys.stderr)
     return text
