@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from hornbook.storage import (
     read_json_lines,
     read_tensors,
     read_toml,
+    refusal,
     storing,
     write_json,
     write_tensors,
@@ -76,6 +78,16 @@ def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(rea
         storing(Path("a/b")),
     ):
         raise OSError(reason, os.strerror(reason))
+
+
+def test_where_no_file_can_be_made_the_reason_is_known_and_nothing_is_left(tmp_path, monkeypatch):
+    assert refusal(tmp_path) == ""
+    assert "No such file" in refusal(tmp_path / "gone")
+    for reason, told in ((errno.EACCES, "Permission denied"), (errno.ENOSPC, "")):  # that, writing tells
+        error = OSError(reason, os.strerror(reason))
+        monkeypatch.setattr("tempfile.TemporaryFile", Mock(side_effect=error))
+        assert refusal(tmp_path) == told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path):

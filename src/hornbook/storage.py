@@ -5,8 +5,10 @@ Nothing here knows networks. A disk that cannot be written raises StorageError.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +31,7 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}; free the disk or choose another --out"
+            f"{path} cannot be written: {error.strerror or error}; make room on its disk, or use another one"
         ) from error
 
 
@@ -46,6 +48,15 @@ def write_whole(path: Path, content: bytes) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+def refusal(folder: Path) -> str:
+    """Why no file can be made in a folder; empty where one can. A full disk is found out by writing."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return "" if error.errno == errno.ENOSPC else str(error.strerror or error)
+    return ""
 
 
 def write_json(path: Path, value: object) -> None:

@@ -55,7 +55,71 @@ def test_the_page_goes_where_it_is_asked(hornbook, run, folder):
     assert (folder / "x.html").is_file()
 
 
-def test_a_page_that_cannot_be_written_says_so(hornbook, run):
-    told = hornbook("compare", run, "--out", "no/such/x.html")
+def test_runs_on_other_texts_are_remarked_here_too(hornbook, run, folder):
+    (folder / "other.txt").write_text("other words " * 40)
+    hornbook("train", "other.txt", "--hidden", 8, "--updates", 20, "--quiet", "--out", "other")
+    assert "did not read the same text" in hornbook("compare", run, "other").out
+    assert "did not read the same text" in (folder / "compare.html").read_text()
+    assert "did not read the same text" not in hornbook("compare", run, run).out
+
+
+def test_what_is_done_is_told_a_line_each(hornbook, run):
+    (run / "gradients.json").unlink(missing_ok=True)
+    told = hornbook("report", run, "--format", "md")
+    lines = told.err.splitlines()
+    assert lines[0] == "checking the gradients"
+    assert lines[-1] == "setting it as md"
+    assert len(set(lines)) == len(lines) > 4
+
+
+def test_a_run_that_cannot_be_written_to_is_refused_before_the_work(refused, run, monkeypatch):
+    monkeypatch.setattr("hornbook.report.writer.refusal", lambda folder: "Read-only file system")
+    monkeypatch.setattr("hornbook.report.writer.report_of", lambda *_: pytest.fail("worked in vain"))
+    assert f"{run} cannot be written to: Read-only file system" in refused("report", run)
+
+
+# Places
+
+
+@pytest.mark.parametrize("command", ["score", "compare"])
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("no/such/x.html", "there is no folder"),
+        (".", "a folder"),
+        ("/dev/null", "which is no file"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_a_page_that_cannot_be_there_is_refused(refused, run, book, command, place, wrong):
+    end = (book, "--html", place) if command == "score" else ("--out", place)
+    message = refused(command, run, *end)
+    assert wrong in message
+    assert "name another file" in message
+
+
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_a_page_in_a_folder_that_cannot_be_written_to_is_refused(refused, run, book, command, monkeypatch):
+    monkeypatch.setattr("hornbook.cli.places.refusal", lambda folder: "Permission denied")
+    end = (book, "--html", "x.html") if command == "score" else ("--out", "x.html")
+    assert "nothing can be written there: Permission denied" in refused(command, run, *end)
+
+
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_a_disk_that_is_full_is_no_fault_of_the_user(hornbook, run, book, command, monkeypatch):
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hornbook.storage.os.fsync", fail)
+    end = (book, "--html", "x.html") if command == "score" else ("--out", "x.html")
+    told = hornbook(command, run, *end)
     assert told.code == 1
-    assert "cannot be written" in told.err
+    assert "x.html cannot be written: No space left on device" in told.err
+
+
+def test_a_page_goes_where_a_link_leads(hornbook, run, folder):
+    (folder / "far").mkdir()
+    (folder / "x.html").symlink_to("far/y.html")
+    assert hornbook("compare", run, "--out", "x.html").code == 0
+    assert (folder / "x.html").is_symlink()
+    assert (folder / "far" / "y.html").is_file()

@@ -88,6 +88,15 @@ def test_no_run_is_refused():
         comparison([])
 
 
+def test_runs_on_other_texts_are_remarked(runs, tmp_path):
+    other = hornbook.train(
+        hornbook.Text.from_string("we did so and " * 40, name="dogs"), out=tmp_path / "b", quiet=True, **SMALL
+    )
+    (note,) = (b for b in blocks(comparison([*runs, other])) if isinstance(b, Note))
+    assert "did not read the same text" in note.spans[0].text
+    assert not [b for b in blocks(comparison(runs)) if isinstance(b, Note)]
+
+
 def test_texts_of_one_name_and_other_content_are_not_put_together(runs, tmp_path):
     other = Run(shutil.copytree(runs[0].folder, tmp_path / "other"))
     config = other.folder / "config.toml"
@@ -97,3 +106,4 @@ def test_texts_of_one_name_and_other_content_are_not_put_together(runs, tmp_path
     config.write_text(config.read_text().replace("files = []\n", "").replace("[model]", added))
     found = groups([Compared(runs[0], "a"), Compared(Run(other.folder), "b")])
     assert len(found) == 2
+    assert any(isinstance(b, Note) for b in blocks(comparison([runs[0], Run(other.folder)])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,6 +40,7 @@ def check(
 
     Float64, nothing clipped, on the first characters of the text. Exits 0 only if every row passes.
     """
+    from hornbook.cli.bar import Bar
     from hornbook.config import settings
     from hornbook.engines import default_engine
     from hornbook.gradients import check_gradients
@@ -54,37 +55,14 @@ def check(
         "seed": seed,
     }
     model, training = settings(len(text.vocabulary), **flags)
-    with Bar(shown=sys.stderr.isatty()) as bar:
-        result = check_gradients(text, model, training, everything, bar.told)
+    with Bar() as bar:
+        result = check_gradients(text, model, training, everything, partial(bar.told, "entries checked"))
     if as_json:
         print(json.dumps([row.record() for row in result.rows], indent=2))
     else:
         show(result)
     if not result.passed:
         raise CheckFailed("at least one gradient is out of its limits: the rows that say no above")
-
-
-class Bar:
-    """A progress bar on standard error."""
-
-    def __init__(self, shown: bool) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True)
-        self.progress = Progress(console=console, disable=not shown, transient=True, auto_refresh=False)
-        self.task = self.progress.add_task("entries checked")
-
-    def __enter__(self) -> Bar:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def told(self, done: int, total: int) -> None:
-        """Move the bar."""
-        self.progress.update(self.task, completed=done, total=total, refresh=True)
 
 
 def show(result: GradientCheck) -> None:

@@ -19,31 +19,36 @@ def compare(
 
     Runs that differ only in their seed are drawn as one line, their mean, in a band.
     """
+    from hornbook.cli.places import check_place
     from hornbook.report.compare import comparison
     from hornbook.report.html import page
     from hornbook.runs import Run
     from hornbook.storage import write_whole
 
+    place = check_place("--out", out)
     document = comparison([Run(run) for run in runs])
-    write_whole(out, page(document).encode())
+    write_whole(place, page(document).encode())
     show(document)
     print(out)
 
 
 def show(document: Document) -> None:
-    """Print the tables of a document."""
+    """Print the notes and tables of a document."""
     from rich import box
     from rich.table import Table as Printed
     from rich.text import Text
 
     from hornbook.cli.words import console_for_tables, printable
-    from hornbook.report.document import Table
+    from hornbook.report.document import Note, Table
 
-    for table in (block for section in document.sections for block in section.blocks):
-        if isinstance(table, Table):
+    console = console_for_tables()
+    for block in (block for section in document.sections for block in section.blocks):
+        if isinstance(block, Note):
+            console.print("".join(span.text for span in block.spans), markup=False, highlight=False)
+        if isinstance(block, Table):
             printed = Printed(box=box.SIMPLE_HEAD)
-            for place, head in enumerate(table.heads):
+            for place, head in enumerate(block.heads):
                 printed.add_column(head, justify="right" if place else "left", overflow="fold")
-            for row in table.rows:
+            for row in block.rows:
                 printed.add_row(*(Text(printable(cell)) for cell in row))
-            console_for_tables().print(printed)
+            console.print(printed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +18,11 @@ def report(
     temperatures, how much it copied, and what its hidden units follow. A run that is still training, or was
     stopped, is shown as far as it came.
     """
-    from hornbook.cli.check import Bar
+    from hornbook.cli.bar import Bar
     from hornbook.report.writer import write_report
     from hornbook.runs import Run
 
-    with Bar(shown=sys.stderr.isatty()) as bar:
+    with Bar(lines=True) as bar:
         paths = write_report(Run(run), form, bar.told)
     for path in paths:
         if path.suffix != ".svg":

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hornbook.errors import HornbookError
+from hornbook.errors import HornbookError, InputError
 from hornbook.gradients import Row, check_gradients
 from hornbook.report.document import Block, Section, Table, note, say
 from hornbook.report.subject import Subject, without_paths
@@ -27,7 +27,7 @@ def gradient_checks(subject: Subject, told: Told = None) -> Section:
     """The table of errors: every entry of every gradient against two numerical ones."""
     try:
         rows = checked(subject, told)
-    except HornbookError as error:
+    except InputError as error:
         return Section("Gradient checks", (note(f"Not checked: {without_paths(str(error), subject.run)}."),))
     return Section("Gradient checks", tuple(shown(subject, rows)))
 
@@ -79,7 +79,7 @@ def words(row: Row) -> tuple[str, ...]:
 
 def checked(subject: Subject, told: Told = None) -> list[Row]:
     """The rows of the check, from the run where they were kept for the same settings, else computed now.
-    Raises HornbookError."""
+    Raises InputError where there is nothing to check, StorageError where the rows cannot be kept."""
     key, path = settings_of(subject), subject.run.folder / KEPT
     kept = rows_kept(path, key)
     if kept is not None:
@@ -87,7 +87,7 @@ def checked(subject: Subject, told: Told = None) -> list[Row]:
     config = subject.run.config
     text, why = subject.opened
     if text is None:
-        raise HornbookError(why)
+        raise InputError(why)
     rows = list(check_gradients(text, config.model, config.training, told=told).rows)
     write_json(path, {"settings": key, "rows": [asdict(row) for row in rows]})
     return rows

@@ -42,10 +42,15 @@ class Compared:
         return {"text": str(config.text["name"]), **{name: str(table[name]) for name in NAMES}}
 
     @cached_property
-    def identity(self) -> tuple[tuple[str, str], ...]:
-        """What is the same in runs that differ only in their seed; texts go by their content."""
-        shas = ",".join(source.sha256 for source in self.run.config.sources)
-        return (*((k, v) for k, v in self.settings.items() if k != "seed"), ("sha256", shas))
+    def text(self) -> tuple[object, ...]:
+        """What is the same in runs that read the same text: its content, or what is known of it."""
+        text, sources = self.run.config.text, self.run.config.sources
+        return tuple(source.sha256 for source in sources) or (text["name"], text["characters"])
+
+    @cached_property
+    def identity(self) -> tuple[object, ...]:
+        """What is the same in runs that differ only in their seed."""
+        return (*((k, v) for k, v in self.settings.items() if k != "seed"), self.text)
 
     @cached_property
     def curve(self) -> Reals:  # (rows, 2)
@@ -66,8 +71,25 @@ def comparison(runs: Sequence[Run]) -> Document:
     shared = [f"{key.replace('_', ' ')} {same[key]}" for key in what if key in same]
     opening = f"{counted(len(runs), 'run')} side by side"
     opening += f"; the same in all of them: {listed(shared)}." if shared and len(runs) > 1 else "."
-    blocks: tuple[Block, ...] = (say(opening), figure(compared, differing), table(compared, differing))
+    blocks = (
+        say(opening),
+        *remarks(compared),
+        figure(compared, differing),
+        table(compared, differing),
+    )
     return Document("Runs compared", opening.partition(";")[0], (Section("Runs", blocks),)).numbered()
+
+
+def remarks(compared: Sequence[Compared]) -> tuple[Block, ...]:
+    """What a reader must know before reading the losses."""
+    if len({one.text for one in compared}) == 1:
+        return ()
+    return (
+        note(
+            "These runs did not read the same text. One text is easier than another, so a lower loss on "
+            "another text does not tell the better model."
+        ),
+    )
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 
 from hornbook.report.checks import gradient_checks
 from hornbook.report.course import best_model, evolution, training
-from hornbook.report.document import Document
+from hornbook.report.document import Document, Section
 from hornbook.report.inside import inside
 from hornbook.report.setting import introduction, setting
 from hornbook.report.subject import Subject
@@ -15,26 +16,37 @@ from hornbook.report.wording import counted
 from hornbook.report.writing import originality, sampling
 from hornbook.runs import Run
 
+CHECKING = "checking the gradients"
+Told = Callable[[str, int, int], None]
 
-def report_of(run: Run, told: Callable[[int, int], None] | None = None) -> Document:
-    """The report of a run, however far it came. `told(done, total)` hears of the gradient check's entries.
-    Raises RunFolderError for a run whose rows are damaged, StorageError where the check cannot be kept."""
-    subject = Subject(run)
-    config = run.config
+
+def report_of(run: Run, told: Told = lambda *_: None) -> Document:
+    """The report of a run, however far it came. `told(what, done, total)` hears what is being done, and of
+    the gradient check's entries; otherwise the numbers are 0. Raises RunFolderError for a run whose rows are
+    damaged, StorageError where the check cannot be kept."""
+    subject, config = Subject(run), run.config
     return Document(
         f"A network learns to write from “{subject.name}”",
         f"{config.model.cell} RNN, {counted(config.model.hidden, 'hidden unit')}, "
         f"{counted(subject.updates, 'update')} · hornbook {version('hornbook')}",
-        (
-            introduction(subject),
-            setting(subject),
-            gradient_checks(subject, told),
-            training(subject),
-            evolution(subject),
-            best_model(subject),
-            sampling(subject),
-            originality(subject),
-            inside(subject),
-        ),
+        tuple(sections(subject, told)),
         subject.fixed,
     ).numbered()
+
+
+def sections(subject: Subject, told: Told) -> Iterator[Section]:
+    """The sections in the order in which they stand; those that take long are told of."""
+    yield introduction(subject)
+    yield setting(subject)
+    told(CHECKING, 0, 0)
+    yield gradient_checks(subject, partial(told, CHECKING))
+    told("drawing the losses", 0, 0)
+    yield training(subject)
+    yield evolution(subject)
+    yield best_model(subject)
+    told("writing at several temperatures", 0, 0)
+    yield sampling(subject)
+    told("looking for copies of the text", 0, 0)
+    yield originality(subject)
+    told("looking inside", 0, 0)
+    yield inside(subject)

@@ -104,8 +104,7 @@ to write.</p>
 {facts("The text under the model", score.figures())}
 {baselines_table(score.baselines)}
 </div>
-{passages_table("The most surprising passages", score.most_surprising())}
-{passages_table("The least surprising passages", score.least_surprising())}
+{passages(score)}
 <h2>Character by character</h2>
 {legend(score)}
 <p class="note">{length_note(score.characters, shown)}Point at a character, touch it, or move with the arrow
@@ -128,9 +127,14 @@ def baselines_table(baselines: Mapping[str, float]) -> str:
     return facts("Baselines, bits per character", {name: f"{bits:.3f}" for name, bits in baselines.items()})
 
 
-def passages_table(caption: str, passages: Sequence[Passage]) -> str:
+def passages(score: Score) -> str:
+    """The passages that stand out."""
+    return "\n".join(passages_table(title, found) for title, found in score.extremes().items())
+
+
+def passages_table(caption: str, found: Sequence[Passage]) -> str:
     """Passages of the text, each with its place and its cost."""
-    rows = [(f"{p.start:,}", f"{p.bits_per_character:.2f}", p.text) for p in passages]
+    rows = [(f"{p.start:,}", f"{p.bits_per_character:.2f}", p.text) for p in found]
     return (
         f'<div class="wide">{table(caption, ("from character", "bits per character", "passage"), rows)}</div>'
     )

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hornbook.config import choice
-from hornbook.report.content import report_of
+from hornbook.errors import RunFolderError
+from hornbook.report.content import Told, report_of
 from hornbook.report.document import Document
 from hornbook.report.html import page
 from hornbook.report.markdown import markdown
 from hornbook.report.typst import needed, pdf
 from hornbook.runs import Run
-from hornbook.storage import write_whole
+from hornbook.storage import refusal, write_whole
 
 ALL = "all"
 FORMATS: dict[str, Callable[[Document], dict[str, bytes]]] = {
@@ -22,17 +23,22 @@ FORMATS: dict[str, Callable[[Document], dict[str, bytes]]] = {
 }
 
 
-def write_report(run: Run, form: str = "html", told: Callable[[int, int], None] | None = None) -> list[Path]:
+def write_report(run: Run, form: str = "html", told: Told = lambda *_: None) -> list[Path]:
     """Write the report of a run in a format (html, pdf, md) or in all of them; gives the files, the report
-    itself first of each format. `told(done, total)` hears of the gradient check's entries. Raises
-    SettingError for another format, InputError where a format's tool is not installed (nothing is written
-    then), StorageError where the folder cannot be written."""
+    itself first of each format. `told(what, done, total)` hears what is being done; see `report_of`. Raises
+    SettingError for another format, InputError where a format's tool is not installed, RunFolderError where
+    the folder cannot be written to (nothing is written then), StorageError where its disk is full."""
     choice("format", form, (*FORMATS, ALL))
     forms = list(FORMATS) if form == ALL else [form]
     if "pdf" in forms:
         needed()
+    if reason := refusal(run.folder):
+        raise RunFolderError(f"{run.folder} cannot be written to: {reason}; copy the run to where it can be")
     document = report_of(run, told)
-    files = {name: content for form in forms for name, content in FORMATS[form](document).items()}
+    files: dict[str, bytes] = {}
+    for one in forms:
+        told(f"setting it as {one}", 0, 0)
+        files |= FORMATS[one](document)
     for name, content in files.items():
         write_whole(run.folder / name, content)
     return [run.folder / name for name in files]
