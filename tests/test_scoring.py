@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from hornbook.distribution import Choice, probabilities
 from hornbook.engines import ENGINES
 from hornbook.model import Model
 from hornbook.parameters import count
-from hornbook.scoring import BLOCK, Score, baselines_for
+from hornbook.scoring import BLOCK, Score, baselines_for, perplexity_words
 
 VOCABULARY = Text.from_string("abcd \n").vocabulary
 K = len(VOCABULARY)
@@ -208,6 +209,35 @@ def test_against_a_search_by_hand():
     for k, start in enumerate(starts):
         free = [i for i in range(281) if all(abs(i - s) >= 20 for s in starts[:k])]
         assert start == max(free, key=lambda i: means[i])
+
+
+@pytest.mark.parametrize(
+    ("length", "count", "size"), [(60, 1, 20), (250, 1, 83), (699, 1, 100), (700, 2, 100), (1500, 3, 100)]
+)
+def test_as_many_of_the_most_as_of_the_least_surprising_passages_are_shown_and_none_overlap(
+    length, count, size
+):
+    for seed in range(20):
+        score = score_of(np.random.default_rng(seed).exponential(2, length))
+        most, least = score.extremes().values()
+        assert len(most) == len(least) == count
+        assert {len(p.text) for p in (*most, *least)} == {size}
+        assert all(b - a >= size for a, b in pairwise(sorted(p.start for p in (*most, *least))))
+        assert most == score.most_surprising(count, size)
+        assert most[0].bits_per_character > least[0].bits_per_character
+
+
+@pytest.mark.parametrize("length", [1, 59])
+def test_a_very_short_text_is_one_passage_and_shown_once(length):
+    ((title, (passage,)),) = score_of([1.0] * length).extremes().items()
+    assert title == "The only passage"
+    assert passage.text == "a" * length
+
+
+def test_a_perplexity_is_a_few_digits_however_large():
+    assert [perplexity_words(nats) for nats in (0.0, 3.0, 9.939, 116.449, 800.0, -1.0)] == [
+        "1.00", "20.09", "20,723.01", "3.7e+50", "inf", "–",
+    ]  # fmt: skip
 
 
 def test_a_passage_has_at_least_a_character():

@@ -29,7 +29,7 @@ from hornbook.markup import COLOURS, coloured, facts, surprise_class
 from hornbook.text import Vocabulary, code_row
 
 BLOCK = 4096  # characters read at a time
-PASSAGE = 100  # characters
+PASSAGE, SHORTEST = 100, 20  # characters
 SHOWN = 1000  # characters in a notebook
 TRAINING_LIMIT = 4_000_000  # characters of the training text that baselines read, its last ones
 
@@ -135,7 +135,7 @@ class Score:
     def perplexity(self) -> float:
         """Among how many equally likely characters the model would be as uncertain: exp of the nats per
         character; infinite where that is too large for a number."""
-        return math.exp(self.nats_per_character) if self.nats_per_character < 709 else math.inf
+        return perplexity_of(self.nats_per_character)
 
     @cached_property
     def unknown_characters(self) -> int:
@@ -151,17 +151,31 @@ class Score:
         """The `count` passages with the lowest cost, the lowest first; see `most_surprising`."""
         return self.passages(count, length, 1)
 
-    def passages(self, count: int, length: int, sign: int) -> tuple[Passage, ...]:
-        """Passages in the order of `sign` times their cost; of equals, the first."""
+    def extremes(self) -> dict[str, tuple[Passage, ...]]:
+        """What is shown of a text, by title: its most and its least surprising passages, of which no two
+        overlap; up to three of each, fewer or shorter ones of a short text, and a very short one whole."""
+        length = min(PASSAGE, self.characters // 3)
+        if length < SHORTEST:
+            return {"The only passage": self.most_surprising(1, self.characters)}
+        count = min(3, (self.characters // length + 1) // 4)  # however the first ones lie, all find room
+        most = self.most_surprising(count, length)
+        least = self.passages(count, length, 1, most)
+        return {"The most surprising passages": most, "The least surprising passages": least}
+
+    def passages(
+        self, count: int, length: int, sign: int, taken: tuple[Passage, ...] = ()
+    ) -> tuple[Passage, ...]:
+        """Passages in the order of `sign` times their cost, none of which overlaps with another or with
+        those that are `taken`; of equals, the first."""
         integer("count", count, 0, 10**6)
         integer("length", length, 1, 10**9)
         length = min(length, self.characters)
         means = sign * windows(self.nats, length)
-        found = []
-        for _ in range(count):
+        found: list[Passage] = []
+        for passage in taken:
+            means[max(0, passage.start - length + 1) : passage.start + len(passage.text)] = math.inf
+        while len(found) < count and not math.isinf(means.min()):
             start = int(np.argmin(means))
-            if math.isinf(means[start]):
-                break
             bits = float(self.nats[start : start + length].mean()) / math.log(2)
             found.append(Passage(start, self.text[start : start + length], bits))
             means[max(0, start - length + 1) : start + length] = math.inf
@@ -179,7 +193,7 @@ class Score:
             "unknown to the model": f"{self.unknown_characters:,}",
             "bits per character": f"{self.bits_per_character:.4f}",
             "nats per character": f"{self.nats_per_character:.4f}",
-            "perplexity": f"{self.perplexity:.3f}",
+            "perplexity": perplexity_words(self.nats_per_character),
         }
 
     def _repr_html_(self) -> str:
@@ -199,6 +213,18 @@ class Score:
     def beside(self, training: str | None) -> Score:
         """The same score with its baselines; see `baselines_for`."""
         return replace(self, baselines=baselines_for(self.text, training))
+
+
+def perplexity_of(nats: float) -> float:
+    """The perplexity of nats a character; infinite where that is too large for a number."""
+    return math.exp(nats) if nats < 709 else math.inf
+
+
+def perplexity_words(nats: float) -> str:
+    """A perplexity as it is shown, in a few digits; a dash for costs below zero, as of a compressor whose
+    file shrinks, which are those of no probabilities."""
+    value = perplexity_of(nats)
+    return "–" if nats < 0 else f"{value:,.2f}" if value < 1e6 else f"{value:.1e}"
 
 
 def windows(nats: Reals, length: int) -> Reals:  # (N,) -> (N - length + 1,)

@@ -18,7 +18,7 @@ KEYS = [
     "unknown_characters",
     "baselines",
 ]
-NEW = "And so the cat sat, did we? all on a mat: 字 and that was it.\n" * 3
+NEW = "And so the cat sat, did we? all on a mat: 字 and that was it.\n" * 4
 
 
 @pytest.fixture
@@ -107,6 +107,25 @@ def test_a_text_out_of_the_training_text_is_told_to_be_known_by_heart(hornbook, 
     assert told.err.startswith("warning: this text, or a part of it, stands in the run's training text")
 
 
+@pytest.mark.parametrize("text", ["a", "the", "the cat sat on a mat. And so did we, all"])
+def test_a_short_text_has_a_table_that_fits_and_one_passage(hornbook, run, folder, text):
+    (folder / "short.txt").write_text(text)
+    told = hornbook("score", run, "short.txt", "--html", "page.html")
+    assert (told.code, told.err) == (0, "")
+    counted = "1 character" if len(text) == 1 else f"{len(text)} characters"
+    first, *lines = told.out.splitlines()
+    assert first == f"short, read by {run}: {counted}"
+    assert max(map(len, lines)) < 80
+    for shown in (told.out, Path("page.html").read_text(encoding="utf-8")):
+        assert "The only passage" in shown
+        assert "surprising" not in shown
+
+
+def test_a_few_words_may_stand_in_the_training_text_by_chance(hornbook, run, folder):
+    (folder / "short.txt").write_text("the cat sat")
+    assert hornbook("score", run, "short.txt").err == ""
+
+
 def test_control_characters_do_not_reach_the_terminal(hornbook, run, folder):
     (folder / "odd.txt").write_bytes(b"\x1b[31m the cat \x07 " * 20)
     told = hornbook("score", run, "odd.txt")
@@ -139,9 +158,8 @@ def test_a_text_full_of_scripts_shows_as_text(hornbook, run, folder):
     assert page.count("</script") == 2
 
 
-@pytest.mark.parametrize("page", ["nowhere/page.html", ".", "new.txt"])
-def test_a_page_that_cannot_be_written_or_would_replace_the_text_is_refused(refused, run, new, page):
-    assert "--html is" in refused("score", run, new, "--html", page)
+def test_a_page_that_would_replace_the_text_is_refused(refused, run, new):
+    assert "--html is new.txt, which is read here" in refused("score", run, new, "--html", "new.txt")
     assert new.read_text(encoding="utf-8") == NEW
 
 

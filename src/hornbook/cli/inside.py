@@ -80,11 +80,13 @@ def record(found: Inside, unit: int, passage: str, activations: Array) -> dict[s
 def tell_best(found: Inside, characters: int, as_json: bool) -> None:
     """Print the best units of every feature."""
     from hornbook.cli.words import console_for_tables
+    from hornbook.report.wording import counted
 
     if as_json:
         print(json.dumps(findings(found.best(BEST)), indent=2))
         return
-    print(f"The units that follow each thing best, over {characters:,} characters (Pearson's r):")
+    over = counted(characters, "character")
+    print(f"The units that follow each thing best, over {over} (Pearson's r):")
     console_for_tables().print(best_table(found))
     print("see one of them with --unit")
 

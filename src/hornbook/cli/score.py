@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hornbook.cli.options import Encoding, Newlines, reading
-from hornbook.errors import RunFolderError, SettingError
+from hornbook.errors import RunFolderError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hornbook.runs import Run
     from hornbook.scoring import Passage, Score
 
-WORD_FOR_WORD = 400  # characters that no two texts share by chance
+WORD_FOR_WORD = 400  # characters that no two texts share by chance, and
+FEWEST = 40  # that few do
 
 
 def score(
@@ -47,36 +48,30 @@ def score(
     Beside the model stand n-grams of orders 1 to 8 (Kneser-Ney), made from the run's training text, and
     compressors, on the text alone and after the training text: all in bits per character.
     """
+    from hornbook.cli.bar import Bar
+    from hornbook.cli.places import check_place
     from hornbook.runs import Run
     from hornbook.text import read_text
 
-    check_page(page, texts)
+    place = None if page is None else check_place("--html", page, texts)
     opened = Run(run)
     model = opened.model(which)
     text = read_text(*texts, **{"newlines": opened.config.text["newlines"], **reading(encoding, newlines)})
     result = model.score(text[:])
     if baselines:
         training = training_text(opened)
-        result = result.beside(training)
+        with Bar() as bar:
+            bar.told("measuring n-grams and compressors")
+            result = result.beside(training)
         warn_if_read_before(result.text, training)
-    if page is not None:
-        write_page(page, model, result, text.name, f"{run} ({which})")
+    if place is not None:
+        write_page(place, model, result, text.name, f"{run} ({which})")
     if as_json:
         print(json.dumps(result.record(), indent=2))
     else:
         show(result, text.name, str(run))
         if page is not None:
             print(f"\nthe page is {page}")
-
-
-def check_page(page: Path | None, texts: list[str]) -> None:
-    """Raise SettingError where a page cannot be written, or would take the place of a text."""
-    if page is None:
-        return
-    if page.is_dir() or not page.parent.is_dir():
-        raise SettingError(f"--html is {page}; expected the name of a file in a folder that exists")
-    if page.exists() and any(Path(text).exists() and page.samefile(text) for text in texts):
-        raise SettingError(f"--html is {page}, which is the text itself; name another file")
 
 
 def training_text(run: Run) -> str | None:
@@ -89,9 +84,11 @@ def training_text(run: Run) -> str | None:
 
 
 def warn_if_read_before(text: str, training: str | None) -> None:
-    """Tell where a text is a part of the training text: its middle stands there word for word."""
+    """Tell where a text is a part of the training text: its middle stands there word for word. A few words
+    may do so by chance."""
     start = max(0, (len(text) - WORD_FOR_WORD) // 2)
-    if training is not None and text[start : start + WORD_FOR_WORD] in training:
+    middle = text[start : start + WORD_FOR_WORD]
+    if training is not None and len(middle) >= FEWEST and middle in training:
         print(
             "warning: this text, or a part of it, stands in the run's training text; n-grams and compressors "
             "know that by heart, so they cost less here than on a new text",
@@ -113,17 +110,15 @@ def write_page(page: Path, model: Model, result: Score, text_name: str, model_na
 def show(result: Score, text_name: str, run: str) -> None:
     """Print the tables."""
     from hornbook.cli.words import console_for_tables, printable
+    from hornbook.report.wording import counted
 
     console = console_for_tables()
-    print(printable(f"{text_name}, read by {run}: {result.characters:,} characters"))
+    print(printable(f"{text_name}, read by {run}: {counted(result.characters, 'character')}"))
     if result.unknown_characters:
         share = f"{result.unknown_characters:,} of them ({result.unknown_characters / result.characters:.2%})"
         print(f"{share} the model has never seen; each costs ln({result.symbols:,} + 1) nats")
     console.print(costs(result))
-    for title, passages in (
-        ("The most surprising passages", result.most_surprising()),
-        ("The least surprising passages", result.least_surprising()),
-    ):
+    for title, passages in result.extremes().items():
         console.print(passages_table(title, passages))
 
 
@@ -134,13 +129,17 @@ def costs(result: Score) -> Table:
     from rich import box
     from rich.table import Table
 
+    from hornbook.scoring import perplexity_words
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in ("bits/character", "nats/character", "perplexity"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, bits in {"this model": result.bits_per_character, **result.baselines}.items():
         style = "bold" if name == "this model" else ""
-        table.add_row(name, f"{bits:.3f}", f"{bits * log(2):.3f}", f"{2 ** min(bits, 1000):.2f}", style=style)
+        table.add_row(
+            name, f"{bits:.3f}", f"{bits * log(2):.3f}", perplexity_words(bits * log(2)), style=style
+        )
     return table
 
 
