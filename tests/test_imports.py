@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"text", "cells", "philox", "parameters", "markup"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
-    {"events", "sampling", "scoring", "baselines", "gradients", "training"}
+    {"events", "sampling", "scoring", "baselines", "gradients", "perturbation", "training"}
     | {"matching", "originality", "units"},
     {"storage", "model", "runs", "recorder"},
     {"report", "web"},

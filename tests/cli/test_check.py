@@ -95,6 +95,17 @@ def test_a_large_network_is_checked_on_a_sample_and_whole_when_asked(hornbook, b
     assert whole[0]["entries"] > 20
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_and_every_layer_has_its_rows(hornbook, book, cell):
+    flags = ("--cell", cell, "--layers", 3, "--engine", "reference", *SMALL)
+    rows = json.loads(hornbook("check", book, *flags, "--json").out)
+    names = ["U", "W", "b", "U1", "W1", "b1", "U2", "W2", "b2", "V", "c"]
+    assert [row["parameter"] for row in rows] == names * 2
+    assert [row["entries"] for row in rows[1:5]] == [CELLS[cell].gates * size for size in (25, 5, 25, 25)]
+    assert all(row["passed"] for row in rows)
+    assert f"{cell}, L 3, H 5" in hornbook("check", book, *flags).out
+
+
 def test_a_check_leaves_nothing_on_disk(hornbook, book, folder):
     hornbook("check", book, *SMALL)
     assert list(folder.iterdir()) == [book]

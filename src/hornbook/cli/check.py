@@ -25,8 +25,10 @@ CASES = {
 def check(
     texts: Texts = None,
     engine: Annotated[str | None, typer.Option(help="Whose gradients: native or reference.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Hidden units (100).")] = None,
-    seq_len: Annotated[int | None, typer.Option(help="Characters read (25).")] = None,
+    cell: Annotated[str | None, typer.Option(help="vanilla, gru or lstm.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Layers, 1 to 4 (1).")] = None,
+    hidden: Annotated[int, typer.Option(help="Hidden units of a layer.")] = 100,
+    seq_len: Annotated[int, typer.Option(help="Characters read.")] = 25,
     init_scale: Annotated[float | None, typer.Option(help="Deviation of the initial matrices.")] = None,
     seed: Annotated[int | None, typer.Option(help="Where all random numbers start (0).")] = None,
     everything: Annotated[
@@ -49,6 +51,8 @@ def check(
     text = read_text(*texts or [], **reading(encoding, newlines))
     flags: dict[str, Any] = {
         "engine": engine or default_engine(),
+        "cell": cell,
+        "layers": layers,
         "hidden": hidden,
         "seq_len": seq_len,
         "init_scale": init_scale,
@@ -68,13 +72,13 @@ def check(
 def show(result: GradientCheck) -> None:
     """Print the tables."""
     from hornbook.cli.words import console_for_tables
-    from hornbook.gradients import CLOSE, COMPLEX_LIMIT
+    from hornbook.gradients import CLOSE, COMPLEX_LIMIT, ROUNDING
 
     console = console_for_tables()
     model = result.model
     console.print(
-        f"Gradients of the {result.engine} engine: {model.cell}, H {model.hidden}, K {model.vocabulary:,}, "
-        f"T {result.seq_len}\n",
+        f"Gradients of the {result.engine} engine: {model.cell}, L {model.layers}, H {model.hidden}, "
+        f"K {model.vocabulary:,}, T {result.seq_len}\n",
         highlight=False,
     )
     for case, meaning in CASES.items():
@@ -85,7 +89,8 @@ def show(result: GradientCheck) -> None:
         "differences largest error against central differences\n"
         "complex     largest error against the complex step\n"
         "rel.        the same over the parameter's largest gradient\n"
-        f"A row passes with differences ≤ {rows[0].limit:.2g} and complex, relative, ≤ {COMPLEX_LIMIT:g}.",
+        f"A row passes with differences ≤ {rows[0].limit:.2g} and complex, relative, ≤ {COMPLEX_LIMIT:g}\n"
+        f"(or ≤ {ROUNDING:g} of the largest gradient of all, which is rounding).",
         highlight=False,
     )
 
