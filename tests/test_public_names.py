@@ -26,6 +26,7 @@ NAMES = [
     "Model",
     "ModelSettings",
     "NotFiniteError",
+    "NotInstalledError",
     "Progress",
     "PromptError",
     "Run",

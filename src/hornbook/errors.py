@@ -7,6 +7,7 @@
     │   ├── PromptError                 a prompt with a character that the model has never seen
     │   └── RunFolderError              a run folder: not one, not empty, damaged, not ours
     ├── CheckFailed                 1   a gradient check with a row out of its limits
+    ├── NotInstalledError           1   another package that is needed and not there; also an ImportError
     └── TrainingFailed              1   a training that cannot go on; what was learnt is kept
         ├── NotFiniteError              a loss or gradient that is not finite
         └── StorageError                a disk that is full, read-only or gone
@@ -47,6 +48,10 @@ class RunFolderError(InputError):
 
 class CheckFailed(HornbookError):
     """A gradient check with at least one row out of its limits."""
+
+
+class NotInstalledError(HornbookError, ImportError):
+    """Something that needs another package, which is not installed."""
 
 
 class TrainingFailed(HornbookError):

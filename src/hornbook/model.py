@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer
+from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer, settings
 from hornbook.distribution import Choice
-from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.engines import ENGINES, Engine, Start, TrainingState, default_engine
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
 from hornbook.markup import facts
@@ -21,6 +22,7 @@ from hornbook.philox import WRITE, Source
 from hornbook.sampling import read_prompt, start_after, write
 from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
 from hornbook.text import Vocabulary
+from hornbook.torch_weights import from_torch, to_torch
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,23 @@ class Model:
         """The characters as the model numbers them, -1 for one that it does not know. Raises TextError
         where it knows none."""
         return check_known(self.vocabulary, text)
+
+    def to_torch(self) -> Any:
+        """The network as a `torch.nn.Module`: symbol numbers (T, B) and a state of torch.nn's own form give
+        logits (T, B, K) and the next state. Its parts are `rnn`, a torch.nn.RNN, GRU or LSTM, and `linear`.
+        Raises NotInstalledError where PyTorch is missing."""
+        return to_torch(self.settings, self.flat)
+
+    @classmethod
+    def from_torch(cls, module: Any, vocabulary: Vocabulary | str) -> Model:
+        """A model of a PyTorch module that has one torch.nn.RNN, GRU or LSTM, one Linear behind it, and
+        perhaps an Embedding before it; `vocabulary` are its symbols in order. The module's two biases are
+        added. Raises NotInstalledError, and SettingError for a module that is no such network and for a GRU
+        whose `bias_hh` is not zero in n, which a single bias cannot stand for."""
+        symbols = Vocabulary(vocabulary) if isinstance(vocabulary, str) else vocabulary
+        shape, flat = from_torch(module, len(symbols))
+        _, training = settings(len(symbols), "plain", dtype=str(flat.dtype), engine=default_engine())
+        return cls(shape, training, symbols, flat)
 
     def _repr_html_(self) -> str:
         """The model in a notebook."""
