@@ -166,10 +166,30 @@ def test_a_vocabulary_of_thousands_passes_by_sample_and_by_everything(engine: st
         assert entries == (whole if everything else sampled)
 
 
+def test_a_quick_check_takes_fewer_entries_where_the_work_is_long(prose: Text, monkeypatch) -> None:
+    model, training = settings(len(prose.vocabulary), hidden=20, seq_len=8)
+    whole = check_gradients(prose, model, training)
+    assert check_gradients(prose, model, training, quick=True).rows == whole.rows
+    x = Streams(len(prose), 8).read(prose.ids, 0)[0]
+    everything = gradients.choose(model, 0, x, count(model))
+    read = len(np.unique(x)) * 20
+    networks = read + 20 * 20 + 20
+    assert gradients.work(model, x, everything) == networks * 8 * (20 * 20 + 20 + 21 * len(prose.vocabulary))
+    monkeypatch.setattr(gradients, "QUICK", gradients.work(model, x, everything) / 8)
+    some = check_gradients(prose, model, training, quick=True)
+    assert some.passed
+    assert [row.entries < before.entries for row, before in zip(some.rows, whole.rows, strict=True)] == [
+        row.parameter in "UWV" for row in whole.rows
+    ]
+    monkeypatch.setattr(gradients, "QUICK", 1)
+    few = check_gradients(prose, model, training, quick=True)
+    assert {row.entries for row in few.rows} == {gradients.FEWEST}
+
+
 def test_a_sample_has_each_entry_once_in_order_and_follows_the_seed() -> None:
     model = ModelSettings(300, 200)
     x = np.arange(25)[:, None]
-    one, same, other = (gradients.choose(model, seed, x, everything=False) for seed in (5, 5, 6))
+    one, same, other = (gradients.choose(model, seed, x, SAMPLED) for seed in (5, 5, 6))
     for key, entries in one.items():
         assert (np.diff(entries) > 0).all()
         assert len(entries) == min(SAMPLED, np.prod(shapes(model)[key]))

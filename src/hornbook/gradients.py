@@ -38,6 +38,7 @@ HARD_SCALE = 0.1
 ORDERLY = 100  # hidden units up to which this scale serves
 ALL_UP_TO = 50_000  # entries; larger networks are sampled
 SAMPLED = 2_000  # entries of a parameter
+QUICK, FEWEST = 8e9, 10  # multiplications of a quick check, some ten seconds; entries of a parameter
 
 ROW_HEADINGS = ("gradient", "entries", "≤ 1e-6", "differences", "rel.", "complex", "rel.", "passes")
 
@@ -109,17 +110,22 @@ def check_gradients(
     training: TrainingSettings,
     everything: bool = False,
     told: Callable[[int, int], None] | None = None,
+    quick: bool = False,
 ) -> GradientCheck:
     """Check the gradients of `training.engine` in float64 on the first T characters of a text.
 
     Networks of more than 50,000 parameters are checked on a seeded sample of 2,000 entries a parameter
-    unless `everything` is asked for. `told(done, total)` hears of the entries checked. Raises TextError
-    for a text shorter than T + 1.
+    unless `everything` is asked for; a `quick` check takes fewer where these would take minutes.
+    `told(done, total)` hears of the entries checked. Raises TextError for a text shorter than T + 1.
     """
     x, y = Streams(len(text), training.seq_len).read(text.ids, 0)
     training = replace(training, dtype="float64", objective="sum", streams=1)
     cases = [recipe(model, training, x, y), hard(model, training, x, y)]
-    chosen = choose(model, training.seed, x, everything)
+    whole = everything or count(model) <= ALL_UP_TO
+    chosen = choose(model, training.seed, x, count(model) if whole else SAMPLED)
+    if quick and (share := QUICK / work(model, x, chosen)) < 1:
+        most = share * max(len(entries) for entries in chosen.values())
+        chosen = choose(model, training.seed, x, max(FEWEST, int(most)))
     total = len(cases) * sum(len(entries) for entries in chosen.values())
     rows: list[Row] = []
     done = 0
@@ -159,17 +165,16 @@ def hard(model: ModelSettings, training: TrainingSettings, x: Integers, y: Integ
     return Case("hard", model, parameters, x, y, state)
 
 
-def choose(model: ModelSettings, seed: int, x: Integers, everything: bool) -> dict[str, Integers]:
-    """The entries of each parameter that are checked, as places in the flattened array.
+def choose(model: ModelSettings, seed: int, x: Integers, most: int) -> dict[str, Integers]:
+    """The entries of each parameter that are checked, `most` at most, as places in the flattened array.
 
     In a sample, half of the entries of U lie in rows that the characters read: all other gradients of
     U are zero.
     """
     chosen: dict[str, Integers] = {}
-    whole = everything or count(model) <= ALL_UP_TO
     for place, (key, shape) in enumerate(shapes(model).items()):
         size = int(np.prod(shape))
-        if whole or size <= SAMPLED:
+        if size <= most:
             chosen[key] = np.arange(size)
             continue
         generator = Source(seed, CHECK).generator(2 + place)
@@ -177,10 +182,19 @@ def choose(model: ModelSettings, seed: int, x: Integers, everything: bool) -> di
         if key == "U":
             read = np.unique(x)[:, None] * shape[1] + np.arange(shape[1])
             pools = [read.ravel(), np.setdiff1d(pools[0], read)]
-        share = SAMPLED // len(pools)
+        share = most // len(pools)
         picks = [generator.choice(pool, min(share, len(pool)), replace=False) for pool in pools]
         chosen[key] = np.sort(np.concatenate(picks))
     return chosen
+
+
+def work(model: ModelSettings, x: Integers, chosen: dict[str, Integers]) -> int:
+    """The multiplications in which numerical gradients read the text once: a network for each entry of U
+    that is read, W or b. Those of V and c cost next to nothing."""
+    size, width = np.prod(shapes(model)["U"]), shapes(model)["U"][1]
+    networks = sum(len(entries) for key, entries in chosen.items() if key not in ("U", "V", "c"))
+    networks += np.isin(chosen["U"] // width, x).sum()
+    return int(networks * len(x) * (count(model) - size))
 
 
 def numerical(

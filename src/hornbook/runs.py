@@ -153,13 +153,18 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics so far."""
-        return read_json_lines(self.folder / METRICS)
+        """The rows of metrics so far; none where their file is gone."""
+        return self.rows(METRICS)
 
     @property
     def samples(self) -> list[dict[str, Any]]:
-        """The texts written so far."""
-        return read_json_lines(self.folder / SAMPLES)
+        """The texts written so far; none where their file is gone."""
+        return self.rows(SAMPLES)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a file that a training adds to."""
+        path = self.folder / name
+        return read_json_lines(path) if path.exists() else []
 
     def model(self, which: str = "best") -> Model:
         """The model at the lowest smooth loss (`best`) or after the last update (`last`). Raises

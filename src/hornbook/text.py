@@ -157,7 +157,8 @@ def read_text(
         total = sum(source.characters for source in sources)
         symbols = np.flatnonzero(seen)
         if not total:
-            raise TextError(f"{', '.join(names)}: the text is empty; a text needs at least two characters")
+            listed = ", ".join("standard input" if name == "-" else name for name in names)
+            raise TextError(f"{listed}: the text is empty; a text needs at least two characters")
         ids = encode_files(files, symbols, total, encoding, newlines)
     vocabulary = Vocabulary("".join(map(chr, symbols.tolist())))
     return Text(name or text_name(names), ids, vocabulary, tuple(sources), encoding, newlines)

@@ -85,4 +85,4 @@ def test_bad_input_is_refused(refused, run, book, folder):
 
 def test_a_long_text_is_read_as_far_as_memory_allows(hornbook, run, book, monkeypatch):
     monkeypatch.setattr("hornbook.cli.inside.MOST_NUMBERS", 8 * 1000)
-    assert "over 1,000 characters" in told(hornbook, run, book)
+    assert "over the first 1,000 of 2,000 characters" in told(hornbook, run, book)

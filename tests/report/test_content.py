@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from hornbook.parameters import count, shapes
 from hornbook.report import checks
 from hornbook.report.content import report_of
 from hornbook.report.course import milestones
@@ -157,6 +158,24 @@ def test_a_run_stopped_before_its_first_event_has_every_section_and_says_so(run)
     ):
         assert sentence in told
     assert blocks(document, "Gradient checks", Table)
+
+
+@pytest.mark.parametrize(("name", "told"), [("samples.jsonl", "No sample"), ("metrics.jsonl", "No update")])
+def test_a_run_whose_rows_are_gone_shows_the_rest(run, name, told):
+    (run.folder / name).unlink()
+    document = report_of(run)
+    assert [s.title for s in document.sections] == SECTIONS
+    assert told in words(document)
+    assert blocks(document, "Sampling", Table)
+
+
+def test_a_check_of_a_sample_says_so(run, monkeypatch):
+    (run.folder / "gradients.json").unlink(missing_ok=True)
+    monkeypatch.setattr("hornbook.gradients.QUICK", 1)
+    document = report_of(run)
+    every = count(run.config.model)
+    entries = sum(min(10, size) for size in map(np.prod, shapes(run.config.model).values()))
+    assert f"a sample of {entries} of {every:,} entries" in words(document)
 
 
 def test_a_run_that_is_still_training_says_how_far_it_came(run):

@@ -59,7 +59,7 @@ def inside(
     found = Inside.look(characters, hidden)
     part = slice(start, start + length)
     if unit is None:
-        tell_best(found, len(characters), as_json)
+        tell_best(found, len(characters), len(text), as_json)
     elif as_json:
         print(json.dumps(record(found, unit, characters[part], hidden[part, unit])))
     else:
@@ -77,15 +77,17 @@ def record(found: Inside, unit: int, passage: str, activations: Array) -> dict[s
     return {"unit": unit, "follows": findings(found.followed(unit)), "text": passage, "activations": values}
 
 
-def tell_best(found: Inside, characters: int, as_json: bool) -> None:
-    """Print the best units of every feature."""
+def tell_best(found: Inside, characters: int, every: int, as_json: bool) -> None:
+    """Print the best units of every feature, over some of a text's characters or all."""
     from hornbook.cli.words import console_for_tables
     from hornbook.report.wording import counted
 
     if as_json:
         print(json.dumps(findings(found.best(BEST)), indent=2))
         return
-    over = counted(characters, "character")
+    over = counted(every, "character")
+    if characters < every:
+        over = f"the first {characters:,} of {over}"
     print(f"The units that follow each thing best, over {over} (Pearson's r):")
     console_for_tables().print(best_table(found))
     print("see one of them with --unit")

@@ -10,6 +10,7 @@ from typing import Any
 
 from hornbook.errors import HornbookError, InputError
 from hornbook.gradients import Row, check_gradients
+from hornbook.parameters import count
 from hornbook.report.document import Block, Section, Table, note, say
 from hornbook.report.subject import Subject, without_paths
 from hornbook.report.wording import error_of, percent
@@ -36,7 +37,8 @@ def shown(subject: Subject, rows: list[Row]) -> list[Block]:
     """What is said of the rows of a check."""
     config = subject.run.config
     passed = all(row.passed for row in rows)
-    entries = sum(row.entries for row in rows if row.case == "recipe")
+    entries, every = sum(row.entries for row in rows if row.case == "recipe"), count(config.model)
+    some = f"a sample of {entries:,} of {every:,} entries" if entries < every else f"{entries:,} entries"
     return [
         say(
             f"The gradients that the {config.training.engine} engine computes by back-propagation through "
@@ -44,7 +46,7 @@ def shown(subject: Subject, rows: list[Row]) -> list[Block]:
             "complex "
             f"step, which has no cancellation. The network reads the first {config.training.seq_len} "
             "characters of the "
-            f"text; {config.model.hidden} hidden units, {entries:,} entries in each case."
+            f"text; {config.model.hidden} hidden units, {some} in each case."
         ),
         *(table_of(case, [row for row in rows if row.case == case]) for case in CASES),
         say(
@@ -88,7 +90,7 @@ def checked(subject: Subject, told: Told = None) -> list[Row]:
     text, why = subject.opened
     if text is None:
         raise InputError(why)
-    rows = list(check_gradients(text, config.model, config.training, told=told).rows)
+    rows = list(check_gradients(text, config.model, config.training, told=told, quick=True).rows)
     write_json(path, {"settings": key, "rows": [asdict(row) for row in rows]})
     return rows
 
