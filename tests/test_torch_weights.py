@@ -34,7 +34,7 @@ def drawn(cell: str, layers: int, dtype: str, engine: str = "reference") -> Mode
     """A model with parameters drawn at random."""
     shape = {"cell": cell, "layers": layers, "hidden": 11, "dtype": dtype, "engine": engine}
     model, training = settings(len(SYMBOLS), "plain", **shape)
-    flat = np.random.default_rng(7).normal(0, 0.4, count(model)).astype(dtype)
+    flat = np.random.default_rng(7).normal(0, 0.25, count(model)).astype(dtype)
     return Model(model, training, Vocabulary(SYMBOLS), flat)
 
 
@@ -71,7 +71,7 @@ class Foreign(torch.nn.Module):
         self.dropout = torch.nn.Dropout(0.5)
         self.decoder = torch.nn.Linear(11, K)
         for parameter in self.parameters():
-            torch.nn.init.normal_(parameter, 0, 0.4)
+            torch.nn.init.normal_(parameter, 0, 0.25)
 
     def forward(self, ids: Any) -> Any:
         onehot = torch.nn.functional.one_hot(ids, len(SYMBOLS)).to(self.decoder.weight.dtype)
