@@ -15,7 +15,7 @@ ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"errors", "config"},
-    {"text", "cells", "philox", "parameters", "markup"},
+    {"text", "text_files", "vocabulary", "cells", "philox", "parameters", "markup"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
     {"events", "sampling", "scoring", "baselines", "gradients", "perturbation", "training"}

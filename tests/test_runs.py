@@ -136,7 +136,7 @@ def test_a_run_is_shown_by_its_folder(run):
     name=st.text(),
 )
 def test_settings_come_back_from_toml_to_the_bit(tmp_path_factory, hidden, lr, seed, clip, name):
-    text = {"name": name, "encoding": "utf-8", "newlines": "keep", "characters": 12}
+    text = {"name": name, "tokens": "chars", "encoding": "utf-8", "newlines": "keep", "characters": 12}
     sources = (Source("/a/é.txt", 12, "0" * 64, 11), Source("text.txt", 1, "f" * 64, 1))
     model = ModelSettings(7, hidden=hidden)
     training = TrainingSettings(lr=lr, seed=seed, clip=clip, optimizer="sgd", dtype="float64")

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornbook import text as text_module
+from hornbook import text_files
 from hornbook.errors import TextError
-from hornbook.text import BUILT_IN, Text, Vocabulary, oddities, read_text, smallest_type
+from hornbook.text import Text, oddities, read_text, smallest_type
+from hornbook.text_files import BUILT_IN, Manner
+from hornbook.vocabulary import BYTES, Vocabulary
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 AWKWARD = st.text(st.sampled_from("a\r\n\0é字😀\ufeff"), min_size=1, max_size=12)
@@ -123,7 +125,7 @@ def test_the_size_of_a_block_makes_no_difference(folder: Path, block: int, chara
     path = folder / "blocks.txt"
     path.write_bytes(("a" + characters).encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_module, "BLOCK_BYTES", block)
+        patch.setattr(text_files, "BLOCK_BYTES", block)
         text = read_text(path)
         kept = read_text(path, newlines="keep")
     assert text[:] == as_read("a" + characters)
@@ -135,7 +137,7 @@ def test_the_size_of_a_block_makes_no_difference(folder: Path, block: int, chara
 def test_a_byte_order_mark_is_dropped_wherever_the_blocks_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, encoding: str
 ) -> None:
-    monkeypatch.setattr(text_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     marks = "" if encoding in ("utf-8-sig", "utf-16") else "\ufeff"  # these two write their own
     path = tmp_path / "marked.txt"
     path.write_bytes((marks + "字é\r\nz").encode(encoding))
@@ -152,7 +154,7 @@ def test_a_byte_order_mark_inside_a_text_is_a_character(tmp_path: Path) -> None:
 def test_only_a_pair_of_cr_and_lf_becomes_lf(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(text_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     path = tmp_path / "lines.txt"
     path.write_bytes(b"\r\na\r\r\n\n\rb\r")
     assert read_text(path)[:] == "\na\r\n\n\rb\r"
@@ -271,7 +273,7 @@ class Stdin:
 
 @pytest.mark.parametrize("block", [3, 1 << 22])
 def test_a_dash_is_standard_input(book: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(text_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     monkeypatch.setattr("sys.stdin", Stdin("字\r\ngot".encode()))
     text = read_text("-", book)
     assert text[:] == "字\ngot" + as_read(book.read_bytes().decode())
@@ -339,7 +341,7 @@ def test_a_name_that_no_file_can_have_is_refused() -> None:
 def test_a_file_without_a_character_is_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, block: int
 ) -> None:
-    monkeypatch.setattr(text_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     path = tmp_path / "nothing.txt"
     path.write_bytes(content)
     with pytest.raises(TextError, match=r"nothing.txt: the text is empty"):
@@ -367,7 +369,7 @@ def test_bytes_that_are_not_utf_8_are_refused_with_their_offset(
     with pytest.raises(UnicodeDecodeError) as truth:
         content.decode()
     assert truth.value.start == offset
-    monkeypatch.setattr(text_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     path = tmp_path / "bytes.bin"
     path.write_bytes(content)
     with pytest.raises(TextError, match=rf"bytes.bin is not utf-8: the byte at offset {offset} .*--encoding"):
@@ -378,7 +380,7 @@ def test_bytes_that_are_not_utf_8_are_refused_with_their_offset(
 def test_the_offset_counts_from_the_start_of_the_file_that_is_wrong(
     tmp_path: Path, book: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    monkeypatch.setattr(text_module, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     path = tmp_path / "second.txt"
     path.write_bytes(b"good\xe9 bad")
     with pytest.raises(TextError, match=r"second.txt is not utf-8: the byte at offset 4 "):
@@ -386,7 +388,7 @@ def test_the_offset_counts_from_the_start_of_the_file_that_is_wrong(
 
 
 def test_a_large_offset_is_written_with_thousands() -> None:
-    blocks = text_module.code_points(io.BytesIO(b"a" * 5_000_000 + b"\xff"), "big", "utf-8", "lf")
+    blocks = text_files.codes(io.BytesIO(b"a" * 5_000_000 + b"\xff"), "big", Manner())
     with pytest.raises(TextError, match="offset 5,000,000 "):
         sum(len(block) for block in blocks)
 
@@ -416,6 +418,65 @@ def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     writer = threading.Thread(target=pipe.write_bytes, args=("字 and more".encode(),), daemon=True)
     writer.start()
     assert read_text(pipe)[:] == "字 and more"
+
+
+# Bytes
+
+EVERY = bytes(range(256))
+FILES = {
+    "every byte": EVERY,
+    "NULs": bytes(50),
+    "invalid UTF-8": b"\xff\xfe\x80ab\xc3",
+    "a byte-order mark and line ends of Windows": b"\xef\xbb\xbfone\r\ntwo\r\n",
+    "UTF-8": "字 é\n".encode(),
+}
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 22])
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_bytes_are_read_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, block: int
+) -> None:
+    monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
+    path = tmp_path / "file.bin"
+    path.write_bytes(content)
+    text = read_text(path, tokens="bytes")
+    assert text.ids.tobytes() == content
+    assert text.vocabulary == BYTES
+    assert text[:].encode("latin-1") == content
+    assert [(s.bytes, s.characters) for s in text.sources] == [(len(content), len(content))]
+    assert (text.encoding, text.newlines) == ("", "")
+
+
+def test_files_of_bytes_are_joined(tmp_path: Path) -> None:
+    paths = [tmp_path / "one", tmp_path / "two"]
+    for path, content in zip(paths, (b"\xff\n", b"\x00"), strict=True):
+        path.write_bytes(content)
+    assert read_text(*paths, tokens="bytes").ids.tolist() == [255, 10, 0]
+
+
+def test_of_bytes_it_is_strange_only_that_they_are_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(EVERY)
+    assert oddities(read_text(path, tokens="bytes")) == []
+    path.write_bytes(bytes(9))
+    (sentence,) = oddities(read_text(path, tokens="bytes"))
+    assert "one distinct byte" in sentence
+
+
+def test_a_text_with_nuls_is_told_of_bytes() -> None:
+    assert "--tokens bytes" in oddities(Text.from_string("a\0b"))[0]
+
+
+def test_tokens_that_do_not_exist_are_refused(book: Path) -> None:
+    with pytest.raises(TextError, match="unknown tokens 'words'; the known ones are: bytes, chars"):
+        read_text(book, tokens="words")
+
+
+def test_an_empty_file_of_bytes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(TextError, match="is empty"):
+        read_text(tmp_path / "empty", tokens="bytes")
 
 
 # Memory

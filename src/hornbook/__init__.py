@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from hornbook.model import Model
     from hornbook.runs import Run
     from hornbook.scoring import Score
-    from hornbook.text import Text, Vocabulary, read_text
+    from hornbook.text import Text, read_text
+    from hornbook.vocabulary import Vocabulary
 
 _HOMES = {
     "config": ("ModelSettings", "TrainingSettings", "settings"),
@@ -53,7 +54,8 @@ _HOMES = {
     "model": ("Model",),
     "runs": ("Run",),
     "scoring": ("Score",),
-    "text": ("Text", "Vocabulary", "read_text"),
+    "text": ("Text", "read_text"),
+    "vocabulary": ("Vocabulary",),
 }  # fmt: skip
 
 __all__ = [

@@ -200,12 +200,12 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def compressed(training: str, text: str) -> tuple[Compressed, ...]:
-    """What each compressor needs for a text, as UTF-8, its few bytes of header included; zstd is left
+def compressed(training: str, text: str, encoding: str = "utf-8") -> tuple[Compressed, ...]:
+    """What each compressor needs for a text in an encoding, its few bytes of header included; zstd is left
     out where it is not installed. Raises TextError where the text is empty."""
     if not text:
         raise TextError("there is nothing to compress: the text is empty")
-    before, data = (part.encode("utf-8", "surrogatepass") for part in (training, text))
+    before, data = (part.encode(encoding, "surrogatepass") for part in (training, text))
     parts = (data, before, before + data)
     found = []
     with ThreadPoolExecutor(2) as pool:  # the compressors let go of Python's lock

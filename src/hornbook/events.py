@@ -43,7 +43,7 @@ class Logged:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A text written from the current state after `update` updates."""
+    """A text written from the current state after `update` updates, as a person reads it."""
 
     update: int
     text: str

@@ -21,8 +21,8 @@ from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
 from hornbook.sampling import read_prompt, start_after, write
 from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
-from hornbook.text import Vocabulary
 from hornbook.torch_weights import from_torch, to_torch
+from hornbook.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

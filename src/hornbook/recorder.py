@@ -40,10 +40,12 @@ from hornbook.runs import (
     Config,
     counters,
     training_tensors,
+    vocabulary_record,
 )
 from hornbook.storage import storing, write_json, write_tensors, write_toml
 from hornbook.streams import Streams
-from hornbook.text import BYTE_ORDER_MARK, Source, Text
+from hornbook.text import Source, Text
+from hornbook.text_files import BYTE_ORDER_MARK
 
 STORED_TEXT = "text"  # of a run whose text came from standard input
 RUNS = Path("runs")
@@ -159,6 +161,7 @@ class Recorder:
         """What is there before the first update."""
         text = {
             "name": self.text.name,
+            "tokens": self.text.vocabulary.tokens,
             "encoding": self.text.encoding,
             "newlines": self.text.newlines,
             "characters": len(self.text),
@@ -166,7 +169,7 @@ class Recorder:
         sources = tuple(self.stored(folder, *placed) for placed in enumerate(self.text.sources))
         config = Config(text, sources, self.model, self.training, made_by())
         write_toml(folder / CONFIG, config.table())
-        write_json(folder / VOCABULARY, list(self.text.vocabulary.symbols))
+        write_json(folder / VOCABULARY, vocabulary_record(self.text.vocabulary))
         for name in (METRICS, SAMPLES):
             (folder / name).touch()
 
@@ -175,8 +178,10 @@ class Recorder:
         if source.path != "-":
             return source
         start = sum(before.characters for before in self.text.sources[:place])
-        path = folder / (f"{STORED_TEXT}-{place + 1}.txt" if place else f"{STORED_TEXT}.txt")
-        with storing(path), path.open("w", encoding=self.text.encoding, newline="") as file:
+        kind = "txt" if self.text.vocabulary.tokens == "chars" else "bin"
+        path = folder / (f"{STORED_TEXT}-{place + 1}.{kind}" if place else f"{STORED_TEXT}.{kind}")
+        encoding = self.text.encoding or "latin-1"  # bytes are the characters of their numbers
+        with storing(path), path.open("w", encoding=encoding, newline="") as file:
             for at in range(start, start + source.characters, STORE_BLOCK):
                 part = self.text[at : min(at + STORE_BLOCK, start + source.characters)]
                 file.write(self.as_read(part, first=at == start))
@@ -209,9 +214,10 @@ class Recorder:
             yield event
 
     def append(self, name: str, row: dict[str, Any]) -> None:
-        """Add a row to a file of rows."""
+        """Add a row to a file of rows. A byte of a text that is not UTF-8 stands there as JSON's \\udc80 to
+        \\udcff."""
         path = self.folder / name
-        with storing(path), path.open("a", encoding="utf-8") as file:
+        with storing(path), path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def save(self, event: Checkpoint) -> None:

@@ -1,7 +1,7 @@
 """Runs: what a run folder holds, checked as it is read.
 
 config.toml           all that is needed to run it again
-vocabulary.json       symbols in order
+vocabulary.json       symbols in order: characters, or bytes by their numbers
 metrics.jsonl         a row every `log_every` updates
 samples.jsonl         update, text, and which model wrote it: the current or the best
 best.safetensors      parameters at the lowest smooth loss
@@ -30,13 +30,15 @@ from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.storage import read_json, read_json_lines, read_tensors, read_toml
-from hornbook.text import Source, Text, Vocabulary, read_text
+from hornbook.text import Source, Text, read_text
+from hornbook.vocabulary import BYTES, UNITS, Vocabulary, check_tokens
 
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 BEST, LAST = "best.safetensors", "last.safetensors"
 FIGURE = "loss.svg"
 WHICH = ("best", "last")
+TEXT_KEYS = ("name", "tokens", "encoding", "newlines")
 NUMBER = int | float | None
 SUMMARY_KINDS: dict[str, Any] = {
     "updates": int,
@@ -55,7 +57,7 @@ SUMMARY_KINDS: dict[str, Any] = {
 class Config:
     """What `config.toml` says: the text, the settings, and where they were used."""
 
-    text: dict[str, Any]  # name, encoding, newlines, characters
+    text: dict[str, Any]  # name, tokens, encoding, newlines, characters
     sources: tuple[Source, ...]
     model: ModelSettings
     training: TrainingSettings
@@ -77,8 +79,9 @@ def read_config(path: Path) -> Config:
     try:
         text = dict(table["text"])
         sources = tuple(Source(**source) for source in text.pop("files"))
-        if not all(isinstance(text[key], str) for key in ("name", "encoding", "newlines")):
-            raise TypeError("the name, encoding and newlines of the text are not strings")
+        if not all(isinstance(text[key], str) for key in TEXT_KEYS):
+            raise TypeError(f"{', '.join(TEXT_KEYS)} of the text are not all strings")
+        check_tokens(text["tokens"])
         if not all(isinstance(s.path, str) and isinstance(s.sha256, str) for s in sources):
             raise TypeError("the path and sha256 of a file are not strings")
         model = from_table(ModelSettings, table["model"])
@@ -96,7 +99,7 @@ def same_text(config: Config, folder: Path, **how: str) -> Text:
     if not config.sources:
         raise RunFolderError(f"the text that {folder} was trained on came from a program and was not kept")
     paths = [stored_path(source.path, folder) for source in config.sources]
-    as_then = {key: config.text[key] for key in ("name", "encoding", "newlines")}
+    as_then = {key: config.text[key] for key in TEXT_KEYS if config.text[key]}
     text = read_text(*paths, **{**as_then, **how})
     for then, now in zip(config.sources, text.sources, strict=True):
         if then.sha256 != now.sha256:
@@ -124,6 +127,10 @@ class Run:
         """The symbols that the model knows, in order."""
         path = self.folder / VOCABULARY
         symbols = read_json(path)
+        if self.config.text["tokens"] == BYTES.tokens:
+            if symbols != vocabulary_record(BYTES) or self.config.model.vocabulary != len(BYTES):
+                raise RunFolderError(f"{path} is damaged or not hornbook's: it is no list of the 256 bytes")
+            return BYTES
         if not isinstance(symbols, list) or not all(isinstance(s, str) and len(s) == 1 for s in symbols):
             raise RunFolderError(f"{path} is damaged or not hornbook's: it is no list of characters")
         if len(symbols) != self.config.model.vocabulary:
@@ -239,7 +246,7 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
 
     ended = {None: "no checkpoint yet", True: "finished", False: "stopped"}[summary.get("finished")]
     return {
-        "text": f"{config.text['name']}, {config.text['characters']:,} characters",
+        "text": f"{config.text['name']}, {config.text['characters']:,} {UNITS[config.text['tokens']]}s",
         "model": f"{config.model.cell}, {config.model.hidden:,} hidden units",
         "training": f"{config.training.optimizer}, learning rate {config.training.lr:g}",
         "state": ended,
@@ -250,6 +257,11 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
         "seconds": number("seconds", ",.1f"),
         "characters/s": number("characters_per_second", ",.0f"),
     }
+
+
+def vocabulary_record(vocabulary: Vocabulary) -> list[str] | list[int]:
+    """The symbols in order as they stand in JSON: characters, or bytes as their numbers."""
+    return list(range(len(vocabulary))) if vocabulary.tokens == "bytes" else list(vocabulary.symbols)
 
 
 def training_tensors(model: ModelSettings, state: TrainingState) -> dict[str, Array]:

@@ -17,7 +17,7 @@ from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import PromptError, SettingError
 from hornbook.matching import CopyGuard
 from hornbook.philox import Source
-from hornbook.text import Vocabulary
+from hornbook.vocabulary import Vocabulary
 
 PIECE = 32  # characters drawn before the next are shown
 

@@ -26,7 +26,7 @@ from hornbook.engines import Engine, Reading
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
 from hornbook.markup import COLOURS, coloured, facts, surprise_class
-from hornbook.text import Vocabulary, code_row
+from hornbook.vocabulary import Vocabulary, code_row, shown
 
 BLOCK = 4096  # characters read at a time
 PASSAGE, SHORTEST = 100, 20  # characters
@@ -115,6 +115,7 @@ class Score:
     nats: Reals = field(repr=False)  # (N,)
     symbols: int  # K
     baselines: Mapping[str, float] = field(default_factory=dict)
+    tokens: str = "chars"  # what stands for a character in `text`, as in a Vocabulary
 
     @property
     def characters(self) -> int:
@@ -153,14 +154,20 @@ class Score:
 
     def extremes(self) -> dict[str, tuple[Passage, ...]]:
         """What is shown of a text, by title: its most and its least surprising passages, of which no two
-        overlap; up to three of each, fewer or shorter ones of a short text, and a very short one whole."""
+        overlap; up to three of each, fewer or shorter ones of a short text, and a very short one whole; their
+        text as a person reads it."""
         length = min(PASSAGE, self.characters // 3)
         if length < SHORTEST:
-            return {"The only passage": self.most_surprising(1, self.characters)}
+            return {"The only passage": self.as_shown(self.most_surprising(1, self.characters))}
         count = min(3, (self.characters // length + 1) // 4)  # however the first ones lie, all find room
         most = self.most_surprising(count, length)
         least = self.passages(count, length, 1, most)
-        return {"The most surprising passages": most, "The least surprising passages": least}
+        found = {"The most surprising passages": most, "The least surprising passages": least}
+        return {title: self.as_shown(passages) for title, passages in found.items()}
+
+    def as_shown(self, passages: tuple[Passage, ...]) -> tuple[Passage, ...]:
+        """Passages whose text is as a person reads it."""
+        return tuple(replace(passage, text=shown(passage.text, self.tokens)) for passage in passages)
 
     def passages(
         self, count: int, length: int, sign: int, taken: tuple[Passage, ...] = ()
@@ -212,7 +219,8 @@ class Score:
 
     def beside(self, training: str | None) -> Score:
         """The same score with its baselines; see `baselines_for`."""
-        return replace(self, baselines=baselines_for(self.text, training))
+        encoding = "latin-1" if self.tokens == "bytes" else "utf-8"
+        return replace(self, baselines=baselines_for(self.text, training, encoding))
 
 
 def perplexity_of(nats: float) -> float:
@@ -240,7 +248,7 @@ def score_text(engine: Engine, vocabulary: Vocabulary, text: str, state: Array) 
     known = ids >= 0
     nats = np.full(len(ids), math.log(len(vocabulary) + 1))
     nats[known] = costs(engine, ids[known], state)
-    return Score(text, ids, nats, len(vocabulary))
+    return Score(text, ids, nats, len(vocabulary), tokens=vocabulary.tokens)
 
 
 def check_known(vocabulary: Vocabulary, text: str) -> Numbers:  # -> (N,)
@@ -261,18 +269,19 @@ def nothing_known(text: str, vocabulary: Vocabulary) -> str:
     )
 
 
-def baselines_for(text: str, training: str | None = None) -> dict[str, float]:
+def baselines_for(text: str, training: str | None = None, encoding: str = "utf-8") -> dict[str, float]:
     """The bits per character that others need for a text: n-grams of orders 1 to 8, made from the training
     text (`1-gram` …); compressors on the text alone (`gzip` …) and after the training text (`gzip after
     training` …). Without a training text, the compressors alone. Of a training text of more than 4 million
-    characters its last 4 million are taken. Raises TextError where the text is empty."""
+    characters its last 4 million are taken. Compressors read both in an encoding. Raises TextError where the
+    text is empty."""
     before = (training or "")[-TRAINING_LIMIT:]
     orders = min(ORDERS, len(before))
     found = {}
     if orders:
         nats = KneserNey.fit(code_row(before), orders).nats(code_row(text)).mean(axis=1)
         found = {f"{n + 1}-gram": float(cost) / math.log(2) for n, cost in enumerate(nats)}
-    for file in compressed(before, text):
+    for file in compressed(before, text, encoding):
         found[file.compressor] = file.alone
         if before:
             found[f"{file.compressor} after training"] = file.after_training

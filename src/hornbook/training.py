@@ -152,7 +152,8 @@ class Training:
             state = np.zeros_like(state)
         source = Source(self.settings.seed, SAMPLE, self.update)
         ids, _ = self.engine.sample(Start(state, x[0, :1]), self.settings.sample_length, Choice(), source)
-        return Sampled(self.update, self.text.vocabulary.decode(ids[0]))
+        vocabulary = self.text.vocabulary
+        return Sampled(self.update, vocabulary.shown(vocabulary.decode(ids[0])))
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on."""
@@ -175,7 +176,7 @@ class Training:
         source = Source(self.settings.seed, PASSAGE, state.best_update)
         length = self.settings.passage_length
         start = start_after(best, vocabulary, "", self.reading(state))
-        return "".join(write(best, vocabulary, start, length, Choice(), source))
+        return vocabulary.shown("".join(write(best, vocabulary, start, length, Choice(), source)))
 
     def reading(self, state: TrainingState) -> Array:  # (L, S, 1, H)
         """A state of the best model in the midst of the text, for writing to start in.

@@ -296,7 +296,8 @@ def test_files_are_joined_in_the_order_given(hornbook, folder):
     hornbook("train", "two.txt", "one.txt", *SMALL, "--updates", 10, "--out", "a")
     config = Run("a").config
     assert [Path(source.path).name for source in config.sources] == ["two.txt", "one.txt"]
-    assert config.text == {"name": "two+1", "encoding": "utf-8", "newlines": "lf", "characters": 260}
+    kept = {"name": "two+1", "tokens": "chars", "encoding": "utf-8", "newlines": "lf", "characters": 260}
+    assert config.text == kept
 
 
 def test_without_a_text_the_built_in_one_is_read(hornbook):
@@ -527,5 +528,5 @@ def test_every_command_has_help(hornbook: Callable[..., Any], command):
 def test_every_setting_of_the_contract_is_a_flag(hornbook):
     out = hornbook("train", "--help").out
     flags = "preset engine hidden seq-len lr optimizer clip init-scale updates epochs seed dtype log-every "
-    flags += "sample-every sample-length out name config newlines encoding quiet json"
+    flags += "sample-every sample-length out name config tokens newlines encoding quiet json"
     assert [flag for flag in flags.split(" ") if f"--{flag} " not in out] == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hornbook.cli.options import Encoding, Newlines, Texts, reading
+from hornbook.cli.options import Encoding, Newlines, Texts, Tokens, reading
 from hornbook.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def check(
     everything: Annotated[
         bool, typer.Option("--all", help="Every entry, however many parameters there are.")
     ] = False,
+    tokens: Tokens = None,
     newlines: Newlines = None,
     encoding: Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
@@ -48,7 +49,7 @@ def check(
     from hornbook.gradients import check_gradients
     from hornbook.text import read_text
 
-    text = read_text(*texts or [], **reading(encoding, newlines))
+    text = read_text(*texts or [], **reading(encoding, newlines, tokens))
     flags: dict[str, Any] = {
         "engine": engine or default_engine(),
         "cell": cell,

@@ -49,7 +49,7 @@ def inside(
 
     opened = Run(run)
     model = opened.model(which)
-    text = read_text(*texts, **{"newlines": opened.config.text["newlines"], **reading(encoding, newlines)})
+    text = read_text(*texts, **reading(encoding, newlines, run=opened.config.text))
     characters = text[: MOST_NUMBERS // model.settings.hidden]
     if unit is not None:
         integer("unit", unit, 0, model.settings.hidden - 1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
+
+from hornbook.errors import SettingError
 
 Texts = Annotated[
     list[str] | None,
@@ -18,9 +21,22 @@ Newlines = Annotated[
     str | None, typer.Option(help="lf turns CRLF into LF (the default); keep leaves line ends alone.")
 ]
 Encoding = Annotated[str | None, typer.Option(help="The text's encoding (utf-8).")]
+Tokens = Annotated[
+    str | None, typer.Option(help="chars, or bytes: any file at all, as it is, of the 256 bytes (chars).")
+]
 
 
-def reading(encoding: str | None, newlines: str | None) -> dict[str, str]:
-    """The keywords of `read_text` that were typed."""
-    typed = {"encoding": encoding, "newlines": newlines}
-    return {key: value for key, value in typed.items() if value is not None}
+def reading(
+    encoding: str | None,
+    newlines: str | None,
+    tokens: str | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """The keywords of `read_text`: what was typed, above what a run's `[text]` says. Raises SettingError
+    where bytes are to be decoded."""
+    kept = {} if run is None else {key: run[key] for key in ("newlines", "tokens")}
+    typed = {"encoding": encoding, "newlines": newlines, "tokens": tokens}
+    how = kept | {key: value for key, value in typed.items() if value is not None}
+    if how.get("tokens") == "bytes" and (encoding or newlines):
+        raise SettingError("bytes are read as they are, without --encoding and --newlines; leave these out")
+    return how

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,8 +38,10 @@ def sample(
     ] = None,
     which: Annotated[str, typer.Option(help="The best model or the last one.")] = "best",
 ) -> None:
-    """Let a trained model write."""
-    from hornbook.cli.words import printable
+    """Let a trained model write.
+
+    A model of bytes writes just these to a file or a pipe; on a terminal they are shown as UTF-8.
+    """
     from hornbook.config import integer
     from hornbook.runs import Run
     from hornbook.sampling import read_prompt
@@ -46,7 +50,8 @@ def sample(
     opened = Run(run)
     model = opened.model(which)
     guard = None if no_copy is None else guard_of(opened, model, no_copy)
-    read = read_prompt(model.vocabulary, prompt, unknown)
+    vocabulary = model.vocabulary
+    read = read_prompt(vocabulary, vocabulary.typed(prompt), unknown)
     for number in range(count):
         pieces = model.stream(
             length,
@@ -54,15 +59,17 @@ def sample(
             top_k=top_k,
             top_p=top_p,
             prompt=read,
-            stop=stop,
+            stop=vocabulary.typed(stop),
             seed=seed,
             number=number,
             guard=guard,
         )
+        if vocabulary.tokens == "bytes" and not terminal():
+            write_bytes(chain([read], pieces))
+            continue
         if count > 1:
             print(f"--- {number + 1} of {count} ---")
-        sys.stdout.write(printable(read))
-        show(pieces)
+        show(chain([read], pieces), readable(vocabulary.tokens))
 
 
 def guard_of(run: Run, model: Model, limit: int) -> CopyGuard:
@@ -77,15 +84,37 @@ def guard_of(run: Run, model: Model, limit: int) -> CopyGuard:
     return model.copy_guard(training, limit)
 
 
-def show(pieces: Iterator[str]) -> None:
+def terminal() -> bool:
+    """Whether a person reads along."""
+    return sys.stdout.isatty()
+
+
+def readable(tokens: str) -> Callable[[str], str]:
+    """What makes the pieces of a text readable, one after the other. A character of UTF-8 may lie across
+    two pieces of bytes."""
+    if tokens == "chars":
+        return str
+    decoder = getincrementaldecoder("utf-8")("surrogateescape")
+    return lambda piece: decoder.decode(piece.encode("latin-1"))
+
+
+def show(pieces: Iterator[str], read: Callable[[str], str]) -> None:
     """Print a text as it is made, and end its line, even where it cannot go on."""
     from hornbook.cli.words import printable
 
     try:
         for piece in pieces:
-            sys.stdout.write(printable(piece))
+            sys.stdout.write(printable(read(piece)))
             sys.stdout.flush()
     except SettingError:
         sys.stdout.write("\n")
         raise
     sys.stdout.write("\n")
+
+
+def write_bytes(pieces: Iterator[str]) -> None:
+    """Write bytes to a file or a pipe as they are made, and nothing else."""
+    sys.stdout.flush()
+    for piece in pieces:
+        sys.stdout.buffer.write(piece.encode("latin-1"))
+        sys.stdout.buffer.flush()

@@ -56,7 +56,7 @@ def score(
     place = None if page is None else check_place("--html", page, texts)
     opened = Run(run)
     model = opened.model(which)
-    text = read_text(*texts, **{"newlines": opened.config.text["newlines"], **reading(encoding, newlines)})
+    text = read_text(*texts, **reading(encoding, newlines, run=opened.config.text))
     result = model.score(text[:])
     if baselines:
         training = training_text(opened)
@@ -111,15 +111,16 @@ def show(result: Score, text_name: str, run: str) -> None:
     """Print the tables."""
     from hornbook.cli.words import console_for_tables, printable
     from hornbook.report.wording import counted
+    from hornbook.vocabulary import UNITS
 
     console = console_for_tables()
-    print(printable(f"{text_name}, read by {run}: {counted(result.characters, 'character')}"))
+    print(printable(f"{text_name}, read by {run}: {counted(result.characters, UNITS[result.tokens])}"))
     if result.unknown_characters:
         share = f"{result.unknown_characters:,} of them ({result.unknown_characters / result.characters:.2%})"
         print(f"{share} the model has never seen; each costs ln({result.symbols:,} + 1) nats")
     console.print(costs(result))
     for title, passages in result.extremes().items():
-        console.print(passages_table(title, passages))
+        console.print(passages_table(title, passages, UNITS[result.tokens]))
 
 
 def costs(result: Score) -> Table:
@@ -130,10 +131,12 @@ def costs(result: Score) -> Table:
     from rich.table import Table
 
     from hornbook.scoring import perplexity_words
+    from hornbook.vocabulary import UNITS
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
-    for heading in ("bits/character", "nats/character", "perplexity"):
+    unit = UNITS[result.tokens]
+    for heading in (f"bits/{unit}", f"nats/{unit}", "perplexity"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, bits in {"this model": result.bits_per_character, **result.baselines}.items():
         style = "bold" if name == "this model" else ""
@@ -143,7 +146,7 @@ def costs(result: Score) -> Table:
     return table
 
 
-def passages_table(title: str, passages: tuple[Passage, ...]) -> Table:
+def passages_table(title: str, passages: tuple[Passage, ...], unit: str) -> Table:
     """Passages, each with its place and its cost; line ends are shown by a sign."""
     from rich import box
     from rich.table import Table
@@ -155,7 +158,7 @@ def passages_table(title: str, passages: tuple[Passage, ...]) -> Table:
         title=f"\n{title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
     )
     table.add_column("from", justify="right", no_wrap=True)
-    table.add_column("bits/character", justify="right", no_wrap=True)
+    table.add_column(f"bits/{unit}", justify="right", no_wrap=True)
     table.add_column("passage", overflow="fold")
     for passage in passages:
         words = printable(passage.text).replace("\n", "↵").replace("\t", " ")

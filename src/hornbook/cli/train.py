@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hornbook.cli.options import Encoding, Newlines, Texts, reading
+from hornbook.cli.options import Encoding, Newlines, Texts, Tokens, reading
 from hornbook.errors import RunFolderError, SettingError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def train(
     sample_length: Annotated[int | None, Flag(help="Characters of a sample (200).")] = None,
     out: Annotated[Path | None, Flag(help="The run folder; without it a fresh one in ./runs.")] = None,
     name: Annotated[str | None, Flag(help="The run folder's name in ./runs.")] = None,
+    tokens: Tokens = None,
     newlines: Newlines = None,
     encoding: Encoding = None,
     quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
@@ -65,7 +66,7 @@ def train(
     old = repeated(config)
     flags = {**old_settings(old), **{k: v for k, v in flags.items() if v is not None}}
     flags.setdefault("engine", engine_here())
-    text = open_text(texts, reading(encoding, newlines), old, config)
+    text = open_text(texts, reading(encoding, newlines, tokens or kept_tokens(old)), old, config)
     model, training = resolve(text, flags, updates, epochs)
     folder = choose_folder(text.name, out, name)
     display = choose_display(training.seq_len, quiet, as_json)
@@ -105,6 +106,11 @@ def old_settings(old: Config | None) -> dict[str, Any]:
     table = {**vars(old.model), **vars(old.training)}
     del table["vocabulary"]
     return table
+
+
+def kept_tokens(old: Config | None) -> str | None:
+    """What the symbols were in the run that is to be repeated."""
+    return None if old is None else str(old.text["tokens"])
 
 
 def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, config: Path | None) -> Text:

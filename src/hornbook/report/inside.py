@@ -16,7 +16,7 @@ SHORTEST = 100
 
 def inside(subject: Subject) -> Section:
     """The table of features and their units, and the closest units over a passage."""
-    text, model = subject.last_part[:READ], subject.model
+    text, model = subject.last_symbols[:READ], subject.model
     if model is None or len(text) < SHORTEST:
         why = subject.why_no_model if model is None else subject.why_no_text or "the text is too short"
         return Section("Inside", (note(f"Nothing to look into: {why}."),))

@@ -24,7 +24,7 @@ from hornbook.report.document import (
 )
 from hornbook.report.subject import LARGEST, Subject
 from hornbook.report.wording import counted, duration, listed, loss_words
-from hornbook.text import BUILT_IN
+from hornbook.text_files import BUILT_IN
 
 NOT_FLAGS = ("vocabulary", "cell", "layers", "streams", "objective", "passage_length")
 
@@ -33,11 +33,11 @@ def introduction(subject: Subject) -> Section:
     """The whole in a paragraph, and what is missing of it."""
     config, summary = subject.run.config, subject.summary
     network = f"a {config.model.cell} recurrent network of {counted(config.model.hidden, 'hidden unit')}"
-    text = f"{config.text['characters']:,} characters, {config.model.vocabulary:,} of them distinct"
+    text = how_much(subject)
     blocks: list[Block] = list(status(subject))
     sentences = [
-        f"In this report {network} learns to write, one character at a time, from the text “{subject.name}” "
-        f"({text}).",
+        f"In this report {network} learns to write, one {subject.unit} at a time, from the text "
+        f"“{subject.name}” ({text}).",
     ]
     if summary and summary["best_smooth_loss"] is not None:
         sentences.append(reached(subject))
@@ -131,14 +131,20 @@ def recipe(training: TrainingSettings) -> list[str]:
     ]
 
 
+def how_much(subject: Subject) -> str:
+    """The size of the text and of its vocabulary; of bytes there are 256, wherever they come from."""
+    config = subject.run.config
+    size = counted(config.text["characters"], subject.unit)
+    return size if subject.tokens == "bytes" else f"{size}, {config.model.vocabulary:,} of them distinct"
+
+
 def facts(subject: Subject) -> list[tuple[str, Spans]]:
     """What the recipe was run with."""
     config = subject.run.config
     model, training, made = config.model, config.training, config.made
     sha = ", ".join(source.sha256[:12] for source in config.sources)
     rows = {
-        "Text": f"{subject.name}: {config.text['characters']:,} characters, {model.vocabulary:,} distinct"
-        + (f"; SHA-256 {sha}…" if sha else ""),
+        "Text": f"{subject.name}: {how_much(subject)}" + (f"; SHA-256 {sha}…" if sha else ""),
         "Model": f"{model.cell}, {counted(model.hidden, 'hidden unit')} (H), {count(model):,} parameters",
         "Reading": f"{counted(training.seq_len, 'character')} an update (T), in order; the hidden state is "
         "carried on, and zero where the text starts again",
@@ -187,6 +193,7 @@ def command(subject: Subject) -> str:
     config = subject.run.config
     names = [source.path.rpartition("/")[2] for source in config.sources]
     parts = [] if names == [BUILT_IN] else (names or [subject.name])
+    parts += ["--tokens", subject.tokens] if subject.tokens != "chars" else []
     for record in (config.model, config.training):
         for field in fields(record):
             value = getattr(record, field.name)

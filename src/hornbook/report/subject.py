@@ -17,6 +17,7 @@ from hornbook.report.document import Span, Spans
 from hornbook.runs import Run
 from hornbook.streams import Streams
 from hornbook.text import Text
+from hornbook.vocabulary import UNITS, shown
 
 LARGEST = 4_000_000  # characters of a text that are searched; a longer one is searched to there
 HELD_OUT = 10  # the last part in so many
@@ -49,7 +50,7 @@ class Subject:
         written = [row["text"] for row in self.run.samples if row.get("model") == "best"]
         if written or self.model is None:
             return str(written[-1]) if written else ""
-        return self.model.sample(self.run.config.training.passage_length)
+        return self.shown(self.model.sample(self.run.config.training.passage_length))
 
     @cached_property
     def updates(self) -> int:
@@ -99,9 +100,34 @@ class Subject:
         return without_paths(self.weights[1], self.run)
 
     @cached_property
-    def characters(self) -> str:
-        """The text, as far as it is searched; empty where it cannot be read."""
+    def symbols(self) -> str:
+        """The text, as far as it is searched, with a character for each symbol; empty where it cannot be
+        read."""
         return "" if self.text is None else self.text[: min(len(self.text), LARGEST)]
+
+    @cached_property
+    def characters(self) -> str:
+        """The same as a person reads it."""
+        return self.shown(self.symbols)
+
+    def shown(self, symbols: str) -> str:
+        """A text with a character for each symbol as a person reads it."""
+        return shown(symbols, self.tokens)
+
+    @property
+    def tokens(self) -> str:
+        """What a symbol is: `chars` or `bytes`."""
+        return str(self.run.config.text["tokens"])
+
+    @property
+    def unit(self) -> str:
+        """What a symbol is called."""
+        return UNITS[self.tokens]
+
+    @cached_property
+    def last_symbols(self) -> str:
+        """The last tenth of the text, for the model to read."""
+        return self.symbols[len(self.symbols) - len(self.symbols) // HELD_OUT :]
 
     @cached_property
     def last_part(self) -> str:

@@ -24,6 +24,7 @@ from hornbook.scoring import Guesses, Passage, Score
 
 SHOWN = 20_000  # characters
 GUESSES = 4
+BYTE_NOTE = {"chars": "", "bytes": "Each byte stands here as its character in Latin-1. "}
 VISIBLE = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
 
 STYLE = """
@@ -107,8 +108,8 @@ to write.</p>
 {passages(score)}
 <h2>Character by character</h2>
 {legend(score)}
-<p class="note">{length_note(score.characters, shown)}Point at a character, touch it, or move with the arrow
-keys, to see what the model expected there.</p>
+<p class="note">{BYTE_NOTE[score.tokens]}{length_note(score.characters, shown)}Point at a
+character, touch it, or move with the arrow keys, to see what the model expected there.</p>
 <output id="told" for="text">Nothing is pointed at yet.</output>
 <div id="text" class="hornbook-text" tabindex="0" role="group" aria-label="The text, character by character">\
 {characters(score, shown)}</div>

@@ -70,15 +70,15 @@ def sampling(subject: Subject) -> Section:
 def written(model: Model, name: str, title: str, temperature: float, top_p: float) -> Written:
     """What the model writes in one way."""
     text = model.sample(MEASURED, temperature=temperature, top_p=top_p, seed=SEED)
-    return Written(name, title, text, model.score(text).nats_per_character)
+    return Written(name, title, model.vocabulary.shown(text), model.score(text).nats_per_character)
 
 
 def human(subject: Subject, model: Model) -> list[Written]:
     """As many characters of the text itself, from its last tenth on."""
-    text = subject.last_part[:MEASURED]
+    text = subject.last_symbols[:MEASURED]
     if len(text) < SHORTEST:
         return []
-    return [Written("the text itself", "", text, model.score(text).nats_per_character)]
+    return [Written("the text itself", "", subject.shown(text), model.score(text).nats_per_character)]
 
 
 def passage(subject: Subject, written: Written) -> Passage:
@@ -126,7 +126,7 @@ def originality(subject: Subject) -> Section:
     if subject.model is None or subject.corpus is None:
         why = subject.why_no_text if subject.corpus is None else subject.why_no_model
         return Section("Originality", (note(f"Nothing to compare: {why}."),))
-    pieces = [subject.model.sample(PIECE, seed=SEED, number=number) for number in range(PIECES)]
+    pieces = [subject.shown(subject.model.sample(PIECE, seed=SEED, number=n)) for n in range(PIECES)]
     model = subject.corpus.originality(pieces)
     theirs = human_pieces(subject)
     person = Corpus(subject.first_parts).originality(theirs) if theirs else None

@@ -1,0 +1,161 @@
+"""The files of a text: opened, and read in blocks as code points, or as the bytes they are."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from hornbook.errors import TextError
+from hornbook.vocabulary import check_tokens
+
+BUILT_IN = "python-reference"
+BLOCK_BYTES = 1 << 22
+BYTE_ORDER_MARK = "\ufeff"
+
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How files are read: in an encoding, with CRLF as LF (`newlines` is `lf`) or as it is (`keep`), or as
+    bytes, to which neither applies. Raises TextError for what is unknown."""
+
+    encoding: str = "utf-8"
+    newlines: str = "lf"
+    tokens: str = "chars"
+
+    def __post_init__(self) -> None:
+        check_tokens(self.tokens)
+        if self.tokens == "chars":
+            self.check_characters()
+
+    def check_characters(self) -> None:
+        """Raise TextError unless the encoding is known and `newlines` is `lf` or `keep`."""
+        try:
+            known = codecs.lookup(self.encoding)._is_text_encoding
+        except (LookupError, ValueError):
+            known = False
+        if not known:
+            raise TextError(f"unknown encoding {self.encoding!r}; expected a name such as utf-8 or latin-1")
+        if self.newlines not in ("lf", "keep"):
+            raise TextError(f"newlines is {self.newlines!r}; expected lf (CRLF becomes LF) or keep")
+
+
+@contextmanager
+def opened(names: Sequence[str]) -> Iterator[list[tuple[str, IO[bytes]]]]:
+    """The named files, open for reading from the start: (label, file) each."""
+    files: list[tuple[str, IO[bytes]]] = []
+    try:
+        for name in names:
+            files.append(open_one(name))
+        yield files
+    finally:
+        for _, file in files:
+            file.close()
+
+
+def open_one(name: str) -> tuple[str, IO[bytes]]:
+    """A named file, standard input (`-`, spooled to a temporary file) or the built-in text."""
+    if name == "-":
+        return "-", spooled(sys.stdin.buffer)
+    if "\0" in name:
+        raise TextError(f"{name!r} is not a file name; name a text file that can be read")
+    path = Path(name)
+    if name == BUILT_IN and not path.exists():
+        return BUILT_IN, spooled(io.BytesIO(built_in_text().encode()))
+    try:
+        if path.is_dir():
+            raise TextError(f"{name} is a folder; name the text files in it instead")
+        file = path.open("rb")
+        if not file.seekable():  # a named pipe
+            with file:
+                return "-", spooled(file)
+        return writable(str(path.resolve())), file
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise TextError(f"{name}: {reason}; name a text file that can be read") from error
+
+
+def spooled(source: IO[bytes]) -> IO[bytes]:
+    """All of a source, in a temporary file that can be read twice."""
+    spool = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
+    for block in iter(lambda: source.read(BLOCK_BYTES), b""):
+        spool.write(block)
+    spool.seek(0)
+    return spool
+
+
+def writable(name: str) -> str:
+    """A file's name as it can stand in a UTF-8 file; bytes that are not UTF-8 are shown by number."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def built_in_text() -> str:
+    """The Python language reference that ships inside CPython: its topics sorted by name, joined by
+    blank lines. Raises TextError where a distribution has stripped it."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise TextError(
+            f"this Python ships without pydoc_data, so the built-in text {BUILT_IN} is missing; "
+            "name a text file instead: hornbook train book.txt"
+        ) from error
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def codes(file: IO[bytes], label: str, manner: Manner, digest: Any = None) -> Iterator[Codes]:
+    """The symbols of a file from its start, a block at a time: bytes, or characters as code points."""
+    file.seek(0)
+    blocks = hashed(file, digest)
+    return as_bytes(blocks) if manner.tokens == "bytes" else as_characters(blocks, label, manner)
+
+
+def hashed(file: IO[bytes], digest: Any) -> Iterator[bytes]:
+    """The blocks of a file, which are added to a digest on the way; an empty one ends it."""
+    while block := file.read(BLOCK_BYTES):
+        if digest is not None:
+            digest.update(block)
+        yield block
+    yield b""
+
+
+def as_bytes(blocks: Iterator[bytes]) -> Iterator[Codes]:
+    """Blocks as they are."""
+    return (np.frombuffer(block, dtype=np.uint8) for block in blocks)
+
+
+def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterator[Codes]:
+    """Blocks decoded; the last one is empty. Raises TextError where a byte does not fit."""
+    decoder = codecs.getincrementaldecoder(manner.encoding)()
+    offset, first, held = 0, True, ""
+    for block in blocks:
+        pending = len(decoder.getstate()[0])
+        try:
+            text = held + decoder.decode(block, final=not block)
+        except UnicodeError as error:
+            at = offset - pending + getattr(error, "start", 0)
+            what = "standard input" if label == "-" else label
+            raise TextError(
+                f"{what} is not {manner.encoding}: the byte at offset {at:,} does not fit; name its "
+                "encoding, for example --encoding latin-1, or train on it with --tokens bytes"
+            ) from error
+        offset += len(block)
+        if first and text:
+            text, first = text.removeprefix(BYTE_ORDER_MARK), False
+        held = ""
+        if manner.newlines == "lf":
+            if text.endswith("\r") and block:
+                text, held = text[:-1], "\r"  # its LF may open the next block
+            text = text.replace("\r\n", "\n")
+        if text:
+            yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
