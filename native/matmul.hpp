@@ -57,12 +57,14 @@ using Block = void (*)(Real*, Size, const Real*, const Real*, Size, const Real*,
 
 // The blocks of 1, 2 ... rows that are C vectors wide.
 template <class Real, int C, int N, bool Turned> struct Blocks {
-    template <int... R> static constexpr Block<Real> pick(Size rows, std::integer_sequence<int, R...>) {
-        constexpr Block<Real> table[] = {block<Real, R + 1, C, N, Turned>...};
+    static constexpr int most = rows_for(C);
+    static Block<Real> of(Size rows) { return pick(rows, std::make_integer_sequence<int, most>{}); }
+
+  private:
+    template <int... R> static Block<Real> pick(Size rows, std::integer_sequence<int, R...>) {
+        static constexpr Block<Real> table[] = {block<Real, R + 1, C, N, Turned>...};
         return table[rows - 1];
     }
-    static constexpr int most = rows_for(C);
-    static constexpr Block<Real> of(Size rows) { return pick(rows, std::make_integer_sequence<int, most>{}); }
 };
 
 // All rows of a column of blocks: b's C vectors stay in the nearest cache meanwhile.
@@ -123,39 +125,55 @@ void multiply(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, co
 
 // out (C·Lanes + N,) = start + x @ w, one panel and, beside it, the narrow tail (N lanes; N = 0: none)
 //
-// Even and odd rows have their own accumulators: a fused multiply-add takes four cycles, and a narrow panel
-// alone would wait for it.
+// The loop is short of loads: a group of x is loaded at once, and the tails of its rows, which lie one after
+// the other, are taken as whole vectors. Even and odd rows have their own accumulators: a fused multiply-add
+// takes four cycles, and a narrow panel alone would wait for it.
 template <class Real, int C, int N>
 void rows_of_panel(Real* out, const Real* start, const Real* x, const Real* w, const Real* tail, Size depth,
                    bool upward) {
-    constexpr int lanes = Lanes<Real>, c_ = C > 0 ? C : 1, n_ = N > 0 ? N : lanes;
-    Vec<Real> sum[2][c_];
-    Vec<Real, n_> end[2] = {};
+    constexpr int lanes = Lanes<Real>, G = Group<Real>, n_ = N > 0 ? N : lanes;
+    constexpr std::make_integer_sequence<int, G> rows{};
+    constexpr std::make_integer_sequence<int, G * N / lanes> tails{};
+    Vec<Real> sum[2][C > 0 ? C : 1], beside[N > 0 ? G * N / lanes : 1] = {};
     HORNBOOK_UNROLL
     for (int c = 0; c < C; ++c)
         sum[0][c] = start ? load<Real>(start + c * lanes) : Vec<Real>{}, sum[1][c] = Vec<Real>{};
-    if (N > 0 && start) end[0] = load<Real, n_>(start + C * lanes);
-    const auto add = [&](Size k, int odd) __attribute__((always_inline)) {
-        const Vec<Real> xk = broadcast<Real>(x[k]);
+    Vec<Real, n_> end = N > 0 && start ? load<Real, n_>(start + C * lanes) : Vec<Real, n_>{};
+    const auto add = [&](Size k, int odd, Vec<Real> xk) __attribute__((always_inline)) {
         HORNBOOK_UNROLL
-        for (int c = 0; c < C; ++c)
-            sum[odd][c] = fma(xk, load<Real>(w + k * C * lanes + c * lanes), sum[odd][c]);
-        if (N > 0) end[odd] = fma(narrow<Real, n_, lanes>(xk), load<Real, n_>(tail + k * N), end[odd]);
+        for (int c = 0; c < C; ++c) sum[odd][c] = fma(xk, load<Real>(w + (k * C + c) * lanes), sum[odd][c]);
     };
-    const Size step = upward ? -1 : 1;
-    Size k = upward ? depth - 1 : 0;
-    for (Size pairs = depth / 2; pairs > 0; --pairs, k += 2 * step) add(k, 0), add(k + step, 1);
-    if (depth % 2) add(k, 0);
+    const Size whole = depth / G * G;
+    const auto add_group = [&](Size k) __attribute__((always_inline)) {
+        const Vec<Real> xs = repeat<Real>(x + k);
+        each(rows, [&](auto r) __attribute__((always_inline)) {
+            add(k + r, r % 2, spread<Real, lanes, r * lanes>(xs));
+        });
+        each(tails, [&](auto v) __attribute__((always_inline)) {
+            beside[v] = fma(spread<Real, n_, v * lanes>(xs), load<Real>(tail + k * N + v * lanes), beside[v]);
+        });
+    };
+    const auto add_rest = [&] {
+        for (Size k = whole; k < depth; ++k) {
+            const Vec<Real> xk = broadcast<Real>(x[k]);
+            add(k, 0, xk);
+            if (N > 0) end = fma(narrow<Real, n_, lanes>(xk), load<Real, n_>(tail + k * N), end);
+        }
+    };
+    if (upward) add_rest();
+    for (Size k = 0; k < whole; k += G) add_group(upward ? whole - G - k : k);
+    if (!upward) add_rest();
     HORNBOOK_UNROLL
     for (int c = 0; c < C; ++c) store(out + c * lanes, sum[0][c] + sum[1][c]);
-    if (N > 0) store(out + C * lanes, end[0] + end[1]);
+    each(tails, [&](auto v) { end += fold<Real, n_, lanes>(beside[v]); });
+    if (N > 0) store(out + C * lanes, end);
 }
 
 template <class Real, int N, int... C>
 void rows_of_panel(Size vectors, std::integer_sequence<int, C...>, Real* out, const Real* start,
                    const Real* x, const Real* w, const Real* tail, Size depth, bool upward) {
     using Rows = void (*)(Real*, const Real*, const Real*, const Real*, const Real*, Size, bool);
-    constexpr Rows table[] = {rows_of_panel<Real, C, N>...};
+    static constexpr Rows table[] = {rows_of_panel<Real, C, N>...};
     table[vectors](out, start, x, w, tail, depth, upward);
 }
 

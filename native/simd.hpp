@@ -7,6 +7,7 @@
 // its types and functions their own names, so that two levels loaded in one process never share a symbol.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -109,6 +110,55 @@ template <int N, class V, int... I> HORNBOOK_INLINE V zip_high(V a, V b, std::in
 // The first N lanes of a wider vector: the same register under a narrower name.
 template <class Real, int N, int Wide> HORNBOOK_INLINE Vec<Real, N> narrow(Vec<Real, Wide> v) {
     return detail::first(v, std::make_integer_sequence<int, N>{});
+}
+
+// G numbers, over and over in all lanes; and the G-th parts of such a vector each filled with one of its own:
+// lane i of spread<G, N, At> takes number (At + i) / N. A shuffle leaves the load ports to the weights.
+template <class Real> inline constexpr int Group = std::min(4, Lanes<Real>);
+
+namespace detail {
+template <class Real> HORNBOOK_INLINE Vec<Real> repeat(Vec<Real, Group<Real>> v) { return v; }
+#if defined(__AVX512F__)
+template <> HORNBOOK_INLINE Vec<float> repeat<float>(Vec<float, 4> v) {
+    return (Vec<float>)_mm512_maskz_broadcast_f32x4(0xffff, (__m128)v);
+}
+template <> HORNBOOK_INLINE Vec<double> repeat<double>(Vec<double, 4> v) {
+    return (Vec<double>)_mm512_maskz_broadcast_f64x4(0xff, (__m256d)v);
+}
+#elif defined(__AVX2__)
+template <> HORNBOOK_INLINE Vec<float> repeat<float>(Vec<float, 4> v) {
+    return (Vec<float>)_mm256_broadcastsi128_si256((__m128i)v);
+}
+#endif
+template <class Real, int N, int At, int... I>
+HORNBOOK_INLINE Vec<Real> spread(Vec<Real> v, std::integer_sequence<int, I...>) {
+    constexpr int G = Group<Real>;
+    return __builtin_shufflevector(v, v, (I / G * G + (At + I) / N)...);
+}
+template <class V, int... I> HORNBOOK_INLINE auto second(V v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, (int(sizeof...(I)) + I)...);
+}
+}  // namespace detail
+template <class Real> HORNBOOK_INLINE Vec<Real> repeat(const Real* from) {
+    return detail::repeat<Real>(load<Real, Group<Real>>(from));
+}
+template <class Real, int N, int At> HORNBOOK_INLINE Vec<Real> spread(Vec<Real> v) {
+    return detail::spread<Real, N, At>(v, std::make_integer_sequence<int, Lanes<Real>>{});
+}
+
+// The sum of the parts of a vector that are N lanes wide.
+template <class Real, int N, int Wide> HORNBOOK_INLINE Vec<Real, N> fold(Vec<Real, Wide> v) {
+    if constexpr (Wide == N) {
+        return v;
+    } else {
+        constexpr std::make_integer_sequence<int, Wide / 2> half{};
+        return fold<Real, N, Wide / 2>(detail::first(v, half) + detail::second(v, half));
+    }
+}
+
+// f(0) ... f(n - 1), each number known to the compiler.
+template <class F, int... I> HORNBOOK_INLINE void each(std::integer_sequence<int, I...>, F f) {
+    (f(std::integral_constant<int, I>{}), ...);
 }
 
 // Every lane folded into one by exchanging lanes at distance N/2, N/4 ... 1: the order is fixed, so the bits
