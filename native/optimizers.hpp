@@ -20,28 +20,40 @@ struct Measured {
     int64_t beyond = 0;  // entries with |g| > limit
 };
 
+// How many entries of g lie beyond the limit.
+template <class Real> int64_t count_beyond(const Real* g, Size n, Real limit) {
+    const Vec<Real> top = broadcast(limit);
+    IntVec<Real> beyond{};
+    for (Size i = 0; i < n; i += Lanes<Real>) beyond -= absolute<Real>(load(g + i)) > top;
+    int64_t count = 0;
+    for (int i = 0; i < Lanes<Real>; ++i) count += beyond[i];
+    return count;
+}
+
 // m += g * g; theta -= rate * g / np.sqrt(m + 1e-8)         (SGD: theta -= rate * g)
+//
+// Entries beyond the limit are rare: they are counted only where the largest is one of them.
 template <class Real, Optimizer optimizer, bool clip, bool measure>
 void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restrict g_, Size n, Real rate,
           Real limit, Measured& measured) {
     const Vec<Real> top = broadcast(limit), eta = broadcast(rate), epsilon = broadcast(Real(1e-8));
-    Vec<Real> squares{};
-    IntVec<Real> beyond{};
+    Vec<Real> squares{}, largest{};
     for (Size i = 0; i < n; i += Lanes<Real>) {
         Vec<Real> g = load(g_ + i);
         if constexpr (measure) squares = fma(g, g, squares);
-        if constexpr (measure && clip) beyond -= absolute<Real>(g) > top;
+        if constexpr (measure && clip) largest = max(largest, absolute<Real>(g));
         if constexpr (clip) g = max(-top, min(top, g));
         if constexpr (optimizer == Optimizer::adagrad) {
             const Vec<Real> memory = fma(g, g, load(m + i));
             store(m + i, memory);
-            g *= reciprocal_root<Real>(memory + epsilon);
+            store(theta + i, load(from + i) - over_root<Real>(eta, g, memory + epsilon));
+        } else {
+            store(theta + i, fma(-eta, g, load(from + i)));
         }
-        store(theta + i, fma(-eta, g, load(from + i)));
     }
     if constexpr (measure) measured.squares += double(reduce_add<Real>(squares));
     if constexpr (measure && clip)
-        for (int i = 0; i < Lanes<Real>; ++i) measured.beyond += beyond[i];
+        if (reduce_max<Real>(largest) > limit) measured.beyond += count_beyond(g_, n, limit);
 }
 
 template <class Real>

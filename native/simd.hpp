@@ -79,6 +79,16 @@ template <class M, class V> HORNBOOK_INLINE V select(M where, V yes, V no) { ret
 // must survive second.
 template <class V> HORNBOOK_INLINE V max(V a, V b) { return a > b ? a : b; }
 template <class V> HORNBOOK_INLINE V min(V a, V b) { return a < b ? a : b; }
+#if defined(__AVX512F__)
+// Of 512 bits GCC makes a comparison and a selection, which keep multiplications waiting. (Its unmasked forms
+// draw a false warning, here and below.)
+HORNBOOK_INLINE Vec<float, 16> max(Vec<float, 16> a, Vec<float, 16> b) {
+    return (Vec<float, 16>)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
+}
+HORNBOOK_INLINE Vec<float, 16> min(Vec<float, 16> a, Vec<float, 16> b) {
+    return (Vec<float, 16>)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b);
+}
+#endif
 
 template <class Real, int N> struct As {
     using V = Vec<Real, N>;
@@ -207,7 +217,6 @@ HORNBOOK_INLINE Vec<float, 8> root(Vec<float, 8> v) { return (Vec<float, 8>)_mm2
 HORNBOOK_INLINE Vec<double, 4> root(Vec<double, 4> v) { return (Vec<double, 4>)_mm256_sqrt_pd((__m256d)v); }
 #endif
 #if defined(__AVX512F__)
-// (The unmasked forms of 512 bits draw a false warning from GCC 12.)
 HORNBOOK_INLINE Vec<float, 16> root(Vec<float, 16> v) {
     return (Vec<float, 16>)_mm512_maskz_sqrt_ps(0xffff, (__m512)v);
 }
@@ -223,19 +232,20 @@ HORNBOOK_INLINE Vec<double, 2> root(Vec<double, 2> v) { return (Vec<double, 2>)v
 
 template <class V> HORNBOOK_INLINE V root(V v) { return detail::root(v); }
 
-// 1 / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider of a 512-bit unit busy for
-// some 17 cycles; a 14-bit guess and one Newton step take a third of that and are within 2 ulp. At +inf the
-// step would be 0·inf: the guess, 0, is kept.
-template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> reciprocal_root(Vec<Real, N> v) {
+// scale · x / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider of a 512-bit unit
+// busy for some 15 cycles; a 14-bit guess and one Newton step take half of that and are within 2 ulp. At +inf
+// the guess is 0 and stays it.
+template <class Real, int N = Lanes<Real>>
+HORNBOOK_INLINE Vec<Real, N> over_root(Vec<Real, N> scale, Vec<Real, N> x, Vec<Real, N> v) {
 #if defined(__AVX512F__)
     if constexpr (sizeof(Real) == 4 && N == 16) {
         const Vec<Real, N> guess = (Vec<Real, N>)_mm512_maskz_rsqrt14_ps(0xffff, (__m512)v);
-        const Vec<Real, N> better =
-            fma(guess * Real(0.5), fma(-v * guess, guess, broadcast<Real, N>(1)), guess);
-        return select(v <= broadcast<Real, N>(3.4028234e38f), better, guess);
+        const Vec<Real, N> finite = min(broadcast<Real, N>(3.4028234e38f), v);
+        const Vec<Real, N> error = fma(-finite * guess, guess, broadcast<Real, N>(1));
+        return x * guess * fma(scale * Real(0.5), error, scale);  // guess (1 + error / 2)
     }
 #endif
-    return Real(1) / root(v);
+    return scale * x / root(v);
 }
 
 }  // namespace HORNBOOK_LEVEL
