@@ -232,6 +232,16 @@ HORNBOOK_INLINE Vec<double, 2> root(Vec<double, 2> v) { return (Vec<double, 2>)v
 
 template <class V> HORNBOOK_INLINE V root(V v) { return detail::root(v); }
 
+#if defined(__AVX512F__)
+// x 2^n for whole n, rounded once.
+HORNBOOK_INLINE Vec<float, 16> scale_by_power(Vec<float, 16> x, Vec<float, 16> n) {
+    return (Vec<float, 16>)_mm512_maskz_scalef_ps(0xffff, (__m512)x, (__m512)n);
+}
+HORNBOOK_INLINE Vec<double, 8> scale_by_power(Vec<double, 8> x, Vec<double, 8> n) {
+    return (Vec<double, 8>)_mm512_maskz_scalef_pd(0xff, (__m512d)x, (__m512d)n);
+}
+#endif
+
 // scale · x / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider of a 512-bit unit
 // busy for some 15 cycles; a 14-bit guess and one Newton step take half of that and are within 2 ulp. At +inf
 // the guess is 0 and stays it.
