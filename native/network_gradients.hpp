@@ -21,11 +21,12 @@ inline constexpr Size WalkRows = 192;  // rows of a block of time steps
 // The output layer over rows of the top layer's output: logits, and what softmax makes of them.
 template <class Real> struct NetworkOutput {
     const NetworkLayout<Real>& at;
-    Buffer<Real> o, d;        // (OutputRows, ld_v) logits, and the gradient with respect to them
-    Buffer<Real> nats, most;  // (OutputRows,)
+    Buffer<Real> o;            // (OutputRows, ld_v) logits
+    Real* const d;             // (OutputRows, ld_v) the gradient with respect to them, in their place
+    Buffer<Real> nats, above;  // (OutputRows,)
 
     explicit NetworkOutput(const NetworkLayout<Real>& layout)
-        : at(layout), o(OutputRows * at.ld_v), d(OutputRows * at.ld_v), nats(OutputRows), most(OutputRows) {}
+        : at(layout), o(OutputRows * at.ld_v), d(o), nats(OutputRows), above(OutputRows) {}
 
     // o = x V + c
     void foretell(const NetworkWeights<Real>& weights, const Real* x, Size rows) {
@@ -35,15 +36,7 @@ template <class Real> struct NetworkOutput {
 
     // nats = logsumexp(o) - o[y]; d = scale * (softmax(o) - onehot(y))
     void weigh(const uint32_t* y, Size rows, Real scale) {
-        for (Size r = 0; r < rows; ++r) {
-            Real* row = d + r * at.ld_v;
-            const auto [peak, sum] = exponentials<Real>(row, o + r * at.ld_v, at.k);
-            const Vec<Real> factor = broadcast(scale / sum);
-            for (Size i = 0; i < at.k; i += Lanes<Real>) store(row + i, load(row + i) * factor);
-            row[y[r]] -= scale;
-            most[r] = peak, nats[r] = sum;
-        }
-        finish_nats<Real>(nats, most, o, y, rows, at.ld_v);
+        softmax_loss<Real>(o, nats, above, y, rows, at.k, at.ld_v, scale);
     }
 };
 

@@ -20,19 +20,18 @@ template <class Cell> class Window {
     const Size T;
     Buffer<uint32_t> x, y;  // (T,)  characters read, and those to foretell
     Buffer<Real> h, v;      // (T+1, ldh) (ldg,)     h[0] is the incoming state
-    Buffer<Real> o, d_o;    // (T, ldk)              logits, and the objective's gradient with respect to them
-    Buffer<Real> dh, da;    // (T+1, ldh) (T, ldg)   dh[0] is the gradient of the incoming state
-    Buffer<Real> nats, most;  // (round_up(T),)
+    Buffer<Real> o;         // (T, ldk)              logits
+    Real* const d_o;  // (T, ldk)              the objective's gradient with respect to them, in their place
+    Buffer<Real> dh, da;       // (T+1, ldh) (T, ldg)   dh[0] is the gradient of the incoming state
+    Buffer<Real> nats, above;  // (round_up(T),)
     Buffer<int32_t> first,
         next;  // (K,) (T,)             when each symbol is first read (-1: never), and when again after t
 
     Window(const Layout<Cell>& layout, Size steps)
-        : at(layout), T(steps), x(T), y(T), h((T + 1) * at.ldh), v(at.ldg), o(T * at.ldk), d_o(T * at.ldk),
-          dh((T + 1) * at.ldh), da(T * at.ldg), nats(round_up<Real>(T)), most(round_up<Real>(T)), first(at.K),
-          next(T) {
+        : at(layout), T(steps), x(T), y(T), h((T + 1) * at.ldh), v(at.ldg), o(T * at.ldk), d_o(o),
+          dh((T + 1) * at.ldh), da(T * at.ldg), nats(round_up<Real>(T)), above(round_up<Real>(T)),
+          first(at.K), next(T) {
         std::fill_n(static_cast<int32_t*>(first), at.K, -1);
-        for (Size t = 0; t < T; ++t)
-            std::fill(o + t * at.ldk + at.K, o + (t + 1) * at.ldk, -std::numeric_limits<Real>::infinity());
     }
 
     // for t in range(T): h[t+1] = cell(U[x[t]] + b, h[t] @ W)
@@ -44,15 +43,17 @@ template <class Cell> class Window {
         }
     }
 
-    // o = h[1:] @ V + c
+    // o = h[1:] @ V + c; what pads a row has no probability
     void foretell(const Weights<Cell>& weights, Size steps) {
         multiply<Real>(o, at.ldk, weights.block + at.c, h + at.ldh, at.ldh, weights.block + at.V, at.v,
                        steps);
+        for (Size t = 0; t < steps; ++t)
+            std::fill(o + t * at.ldk + at.K, o + (t + 1) * at.ldk, -std::numeric_limits<Real>::infinity());
     }
 
     // Σ_t logsumexp(o[t]) - o[t, y[t]], and d_o
     double lose(Real scale) {
-        softmax_loss<Real>(d_o, nats, most, o, y, T, at.ldk, scale);
+        softmax_loss<Real>(o, nats, above, y, T, at.ldk, at.ldk, scale);
         double loss = 0;
         for (Size t = 0; t < T; ++t) loss += double(nats[t]);
         return loss;
@@ -60,11 +61,9 @@ template <class Cell> class Window {
 
     // nats = logsumexp(o) - o[y], nothing else: reading without learning
     void weigh(Size steps) {
-        for (Size t = 0; t < steps; ++t) {
-            const auto [peak, sum] = exponentials<Real>(d_o, o + t * at.ldk, at.ldk);
-            most[t] = peak, nats[t] = sum;
-        }
-        finish_nats<Real>(nats, most, o, y, steps, at.ldk);
+        find_most<Real>(nats, above, o, y, steps, at.ldk, at.ldk);
+        exponentials<Real>(nats, o, steps, at.ldk, at.ldk);
+        finish_nats<Real>(nats, above, steps);
     }
 
     // dh[1:] = d_o @ V.T; dh[T] += dstate; for t in reversed(range(T)): da[t] = cell'(dh[t+1]); dh[t] +=

@@ -122,8 +122,8 @@ template <class Real, int N, int Wide> HORNBOOK_INLINE Vec<Real, N> narrow(Vec<R
     return detail::first(v, std::make_integer_sequence<int, N>{});
 }
 
-// G numbers, over and over in all lanes; and the G-th parts of such a vector each filled with one of its own:
-// lane i of spread<G, N, At> takes number (At + i) / N. A shuffle leaves the load ports to the weights.
+// G numbers, over and over in all lanes; and such a vector in which lane i has number (At + i) / N of them.
+// The second is a shuffle inside every G lanes, and leaves the load ports to the weights.
 template <class Real> inline constexpr int Group = std::min(4, Lanes<Real>);
 
 namespace detail {
@@ -167,7 +167,8 @@ template <class Real, int N, int Wide> HORNBOOK_INLINE Vec<Real, N> fold(Vec<Rea
 }
 
 // f(0) ... f(n - 1), each number known to the compiler.
-template <class F, int... I> HORNBOOK_INLINE void each(std::integer_sequence<int, I...>, F f) {
+template <class F, int... I>
+HORNBOOK_INLINE void each(std::integer_sequence<int, I...>, [[maybe_unused]] F f) {
     (f(std::integral_constant<int, I>{}), ...);
 }
 

@@ -1,7 +1,11 @@
 // The loss of each character and its gradient, a row of logits at a time. The loss is logsumexp(o) - o[y],
 // never the logarithm of a probability.
 //
-//   T  rows     K  symbols     ld  K padded to whole vectors (the padding of o holds minus infinity)
+//   T  rows     K  symbols     k  K padded to whole vectors (the padding of o holds minus infinity)
+//   ld  how far the next row is
+//
+// Rows are changed in place: where o and its gradient lay a multiple of 4 KB apart, loads of the one would
+// wait for stores to the other.
 #pragma once
 
 #include "math.hpp"
@@ -10,46 +14,49 @@
 namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
-// e = np.exp(o - o.max()); returns o.max(), e.sum()
-template <class Real> struct MaxAndSum {
-    Real most, sum;
-};
-template <class Real> MaxAndSum<Real> exponentials(Real* e, const Real* o, Size ld) {
-    Vec<Real> most = load(o);
-    for (Size k = Lanes<Real>; k < ld; k += Lanes<Real>) most = max(most, load(o + k));
-    const Real peak = reduce_max<Real>(most);
-    Vec<Real> sum{};
-    for (Size k = 0; k < ld; k += Lanes<Real>) {
-        const Vec<Real> x = exp<Real>(load(o + k) - broadcast(peak));
-        store(e + k, x);
-        sum += x;
+// nats = o.max(-1); above = nats - o[range(T), y]
+template <class Real>
+void find_most(Real* nats, Real* above, const Real* o, const uint32_t* y, Size T, Size k, Size ld) {
+    for (Size t = 0; t < T; ++t, o += ld) {
+        Vec<Real> most = load(o);
+        for (Size i = Lanes<Real>; i < k; i += Lanes<Real>) most = max(most, load(o + i));
+        nats[t] = reduce_max<Real>(most);
+        above[t] = nats[t] - o[y[t]];
     }
-    return {peak, reduce_add<Real>(sum)};
 }
 
-// nats = np.log(e.sum(-1)) + o.max(-1) - o[range(T), y]
-//
-// On entry nats holds the sums and `most` the maxima; the logarithms are taken a vector of rows at a time.
-template <class Real>
-void finish_nats(Real* nats, const Real* most, const Real* o, const uint32_t* y, Size T, Size ld) {
+// o = np.exp(o - nats); nats = o.sum(-1)
+template <class Real> void exponentials(Real* nats, Real* o, Size T, Size k, Size ld) {
+    for (Size t = 0; t < T; ++t, o += ld) {
+        const Vec<Real> most = broadcast(nats[t]);
+        Vec<Real> sum{};
+        for (Size i = 0; i < k; i += Lanes<Real>) {
+            const Vec<Real> e = exp<Real>(load(o + i) - most);
+            store(o + i, e);
+            sum += e;
+        }
+        nats[t] = reduce_add<Real>(sum);
+    }
+}
+
+// nats = np.log(nats) + above, a vector of rows at a time
+template <class Real> void finish_nats(Real* nats, const Real* above, Size T) {
     for (Size t = 0; t < T; t += Lanes<Real>)
-        store(nats + t, log<Real>(load(nats + t)) + load(most + t));  // buffers of round_up(T)
-    for (Size t = 0; t < T; ++t) nats[t] -= o[t * ld + y[t]];
+        store(nats + t, log<Real>(load(nats + t)) + load(above + t));  // buffers of round_up(T)
 }
 
-// do = scale * (softmax(o) - onehot(y))
+// do = scale * (softmax(o) - onehot(y)), in place of o
 template <class Real>
-void softmax_loss(Real* d_o, Real* nats, Real* most, const Real* o, const uint32_t* y, Size T, Size ld,
-                  Real scale) {
+void softmax_loss(Real* o, Real* nats, Real* above, const uint32_t* y, Size T, Size k, Size ld, Real scale) {
+    find_most(nats, above, o, y, T, k, ld);
+    exponentials(nats, o, T, k, ld);
     for (Size t = 0; t < T; ++t) {
-        Real* row = d_o + t * ld;
-        const auto [peak, sum] = exponentials(row, o + t * ld, ld);
-        const Vec<Real> factor = broadcast(scale / sum);
-        for (Size k = 0; k < ld; k += Lanes<Real>) store(row + k, load(row + k) * factor);
+        Real* row = o + t * ld;
+        const Vec<Real> factor = broadcast(scale / nats[t]);
+        for (Size i = 0; i < k; i += Lanes<Real>) store(row + i, load(row + i) * factor);
         row[y[t]] -= scale;
-        most[t] = peak, nats[t] = sum;
     }
-    finish_nats(nats, most, o, y, T, ld);
+    finish_nats(nats, above, T);
 }
 
 }  // namespace HORNBOOK_LEVEL
