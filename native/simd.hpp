@@ -109,11 +109,15 @@ template <int Distance, class V, int... I> HORNBOOK_INLINE V exchange(V v, std::
 template <class V, int... I> HORNBOOK_INLINE auto first(V v, std::integer_sequence<int, I...>) {
     return __builtin_shufflevector(v, v, I...);
 }
-template <int N, class V, int... I> HORNBOOK_INLINE V zip_low(V a, V b, std::integer_sequence<int, I...>) {
-    return __builtin_shufflevector(a, b, (I / 2 + (I % 2) * N)...);
+// Inside every E lanes, the first (or second) halves of a and b alternate.
+template <int N, int E, bool High, class V, int... I>
+HORNBOOK_INLINE V zip(V a, V b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, (I / E * E + High * E / 2 + I % E / 2 + I % 2 * N)...);
 }
-template <int N, class V, int... I> HORNBOOK_INLINE V zip_high(V a, V b, std::integer_sequence<int, I...>) {
-    return __builtin_shufflevector(a, b, (N / 2 + I / 2 + (I % 2) * N)...);
+// Of the stretches of E lanes of a and then of b, the even (or odd) ones.
+template <int N, int E, bool Odd, class V, int... I>
+HORNBOOK_INLINE V unzip(V a, V b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, ((2 * (I / E) + Odd) * E + I % E)...);
 }
 }  // namespace detail
 
@@ -192,20 +196,43 @@ template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Real reduce_max(Vec<R
                                   __attribute__((always_inline)) { return max(a, b); });
 }
 
-// rows = rows.T, N x N, in registers. Zipping row i with row i + N/2 is a perfect shuffle of the 2·log2(N)
-// bits of an element's address; log2(N) of them exchange row and column.
-template <class Real, int N = Lanes<Real>, int Pass = 1>
-HORNBOOK_INLINE void transpose(Vec<Real, N> (&rows)[N]) {
+// rows = rows.T, N x N, in registers: squares of E x E, E the lanes of 128 bits, are turned one by one, then
+// change places. Zipping row i with row i + E/2 is a perfect shuffle of the address of an element of a square,
+// and so is unzipping rows of squares; log2 of their number of them exchange row and column. (Shuffles inside
+// 128 bits, and of whole 128 bits, are the cheap ones.)
+template <class Real, int N, int E, int Pass = 1>
+HORNBOOK_INLINE void turn_squares(Vec<Real, N> (&rows)[N]) {
     constexpr std::make_integer_sequence<int, N> lanes{};
     Vec<Real, N> zipped[N];
     HORNBOOK_UNROLL
     for (int i = 0; i < N / 2; ++i) {
-        zipped[2 * i] = detail::zip_low<N>(rows[i], rows[i + N / 2], lanes);
-        zipped[2 * i + 1] = detail::zip_high<N>(rows[i], rows[i + N / 2], lanes);
+        const int first = i / (E / 2) * E, j = i % (E / 2);
+        const Vec<Real, N> a = rows[first + j], b = rows[first + j + E / 2];
+        zipped[first + 2 * j] = detail::zip<N, E, false>(a, b, lanes);
+        zipped[first + 2 * j + 1] = detail::zip<N, E, true>(a, b, lanes);
     }
     HORNBOOK_UNROLL
     for (int i = 0; i < N; ++i) rows[i] = zipped[i];
-    if constexpr (Pass * 2 < N) transpose<Real, N, Pass * 2>(rows);
+    if constexpr (Pass * 2 < E) turn_squares<Real, N, E, Pass * 2>(rows);
+}
+template <class Real, int N, int E, int Pass = 1>
+HORNBOOK_INLINE void exchange_squares(Vec<Real, N> (&rows)[N]) {
+    constexpr std::make_integer_sequence<int, N> lanes{};
+    Vec<Real, N> unzipped[N];
+    HORNBOOK_UNROLL
+    for (int i = 0; i < N / 2; ++i) {
+        const int to = i, from = i / E * 2 * E + i % E;
+        unzipped[to] = detail::unzip<N, E, false>(rows[from], rows[from + E], lanes);
+        unzipped[to + N / 2] = detail::unzip<N, E, true>(rows[from], rows[from + E], lanes);
+    }
+    HORNBOOK_UNROLL
+    for (int i = 0; i < N; ++i) rows[i] = unzipped[i];
+    if constexpr (Pass * 2 < N / E) exchange_squares<Real, N, E, Pass * 2>(rows);
+}
+template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE void transpose(Vec<Real, N> (&rows)[N]) {
+    constexpr int E = 16 / sizeof(Real);
+    turn_squares<Real, N, E>(rows);
+    if constexpr (N > E) exchange_squares<Real, N, E>(rows);
 }
 
 namespace detail {
