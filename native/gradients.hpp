@@ -1,7 +1,7 @@
 // The gradients of U W b V c, a tile at a time: a tile is one contiguous stretch of the block that holds them
 // all, small enough to stay in L1 while it is computed, clipped, applied and its weights are turned.
 //
-//   T  time steps     strip  Lanes rows of one panel of W or V     ld*  row lengths padded to whole vectors
+//   T  time steps     strip  some rows of one panel of W or V     ld*  row lengths padded to whole vectors
 #pragma once
 
 #include "recurrence.hpp"
@@ -34,6 +34,21 @@ template <class Cell, class Visit> void each_tile(const Window<Cell>& window, Vi
     }
 }
 
+// g (rows, columns) = (d[:, column:column+columns].T @ h[:, row:row+rows]).T, for the narrow vector that ends
+// a row: turned, its product is one of whole vectors.
+template <class Real>
+void narrow_gradient(Real* g, const Tile& tile, const Real* h, Size ldh, const Real* d, Size ldd, Size T) {
+    constexpr int N = Lanes<Real>, n = Quarter<Real>;
+    const Size rows = round_up<Real>(tile.rows);
+    alignas(64) Real wide[StripSize<Real>], tall[StripSize<Real>];  // (columns, rows) (rows, columns)
+    multiply<Real, true>(wide, rows, nullptr, d + tile.column, ldd, h + tile.row, ldh, tile.columns, T,
+                         rows / N);
+    for (Size j = 0; j < tile.columns; j += n)
+        for (Size i = 0; i < rows; i += n)
+            transpose_block<Real, n>(tall + i * tile.columns + j, tile.columns, wide + j * rows + i, rows);
+    std::copy_n(tall, tile.count, g);
+}
+
 // g (rows, columns) = h[:, row:row+rows].T @ d[:, column:column+columns]
 template <class Real>
 void strip_gradient(Real* g, const Tile& tile, const Real* h, Size ldh, const Real* d, Size ldd, Size T) {
@@ -41,8 +56,7 @@ void strip_gradient(Real* g, const Tile& tile, const Real* h, Size ldh, const Re
         multiply<Real, true>(g, tile.stride, nullptr, h + tile.row, ldh, d + tile.column, ldd, tile.rows, T,
                              tile.columns / Lanes<Real>);
     else
-        multiply_tail<Real, true>(g, tile.stride, nullptr, h + tile.row, ldh, d + tile.column, ldd, tile.rows,
-                                  T, tile.columns);
+        narrow_gradient(g, tile, h, ldh, d, ldd, T);
     std::fill(g + tile.count, g + round_up<Real>(tile.count),
               Real(0));  // so that whole vectors can be applied
 }

@@ -3,7 +3,7 @@
 //
 //   rows, columns   of the matrix     full   whole vectors in a row     panels  of `width` lanes
 //   tail   lanes of the narrow vector that ends a row (0: none)
-//   strip  Lanes rows of one panel: one contiguous block, a tile of gradient at a time
+//   strip  Lanes rows of one panel, or more of the tail: one contiguous block, a tile of gradient at a time
 //
 // The last columns that do not fill half a vector are kept in a narrower one: at H = 100 a row is 6 vectors
 // and 4 lanes, not 7 vectors, which saves a tenth of the memory (W stays nearer to L1) and half a vector of
@@ -26,6 +26,9 @@ template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> /
 
 // Vectors of one panel: two sets of accumulators (even and odd rows) and a broadcast must fit the registers.
 inline constexpr int PanelVectors = Registers == 32 ? 8 : 6;
+
+// The most numbers in a strip.
+template <class Real> inline constexpr int StripSize = PanelVectors * Lanes<Real> * Lanes<Real>;
 
 template <class Real> constexpr Size round_up(Size n, Size to = Lanes<Real>) {
     return (n + to - 1) / to * to;
@@ -78,14 +81,15 @@ template <class Real> struct Panels {
     }
 
     // Calls visit(first row, rows, first column, columns, place, row stride) for every strip: Lanes rows
-    // (fewer at the end) of one panel.
+    // (fewer at the end) of one panel; of the tail as many as fill a strip.
     template <class Visit> void each_strip(Visit visit) const {
         for (Size p = 0; p < panels + (tail > 0); ++p) {
             const bool last = p == panels;
             const Size j = last ? tail_column() : first(p) * Lanes<Real>, stride = last ? tail : width(p),
-                       at = last ? tail_offset() : offset(p);
-            for (Size i = 0; i < rows; i += Lanes<Real>)
-                visit(i, std::min<Size>(Lanes<Real>, rows - i), j, stride, at + i * stride, stride);
+                       at = last ? tail_offset() : offset(p),
+                       most = last ? StripSize<Real> / tail : Lanes<Real>;
+            for (Size i = 0; i < rows; i += most)
+                visit(i, std::min<Size>(most, rows - i), j, stride, at + i * stride, stride);
         }
     }
 
@@ -113,15 +117,15 @@ template <class Real, int N> void transpose_block(Real* out, Size ldo, const Rea
     for (int i = 0; i < N; ++i) store(out + i * ldo, rows[i]);
 }
 
-// turned (columns x rows of the matrix, in panels `to`) = one strip of the matrix, transposed
+// turned (columns x rows of the matrix, in panels `to`) = at most Lanes rows of a strip of the matrix,
+// transposed
 //
 // Lanes rows become Lanes columns: one vector of each row of the transposed panels. Whole squares are turned
 // in registers, the edges in small squares, and what is left there one number at a time.
 template <class Real>
-void transpose_strip(Real* turned, const Panels<Real>& to, const Real* strip, Size row, Size rows,
-                     Size column, Size columns, Size stride) {
+void transpose_rows(Real* turned, const Panels<Real>& to, const Real* strip, Size row, Size rows, Size column,
+                    Size columns, Size stride) {
     constexpr int N = Lanes<Real>, n = Quarter<Real>;
-    columns = std::min(columns, to.rows - column);
     const Size ldo = to.stride(row);
     Real* out = turned + to.place(column, row);
     Size j = 0;
@@ -132,6 +136,16 @@ void transpose_strip(Real* turned, const Panels<Real>& to, const Real* strip, Si
             transpose_block<Real, n>(out + j * ldo + i, ldo, strip + i * stride + j, stride);
     for (; j < columns; ++j)
         for (Size i = 0; i < rows; ++i) out[j * ldo + i] = strip[i * stride + j];
+}
+
+template <class Real>
+void transpose_strip(Real* turned, const Panels<Real>& to, const Real* strip, Size row, Size rows,
+                     Size column, Size columns, Size stride) {
+    constexpr Size N = Lanes<Real>;
+    columns = std::min(columns, to.rows - column);
+    for (Size i = 0; i < rows; i += N)
+        transpose_rows(turned, to, strip + i * stride, row + i, std::min(N, rows - i), column, columns,
+                       stride);
 }
 
 }  // namespace HORNBOOK_LEVEL

@@ -197,11 +197,10 @@ template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Real reduce_max(Vec<R
 }
 
 // rows = rows.T, N x N, in registers: squares of E x E, E the lanes of 128 bits, are turned one by one, then
-// change places. Zipping row i with row i + E/2 is a perfect shuffle of the address of an element of a square,
-// and so is unzipping rows of squares; log2 of their number of them exchange row and column. (Shuffles inside
-// 128 bits, and of whole 128 bits, are the cheap ones.)
-template <class Real, int N, int E, int Pass = 1>
-HORNBOOK_INLINE void turn_squares(Vec<Real, N> (&rows)[N]) {
+// change places. Zipping row i with row i + E/2 is a perfect shuffle of the address of an element of a
+// square, and so is unzipping rows of squares; log2 of their number of them exchange row and column.
+// (Shuffles inside 128 bits, and of whole 128 bits, are the cheap ones.)
+template <class Real, int N, int E, int Pass = 1> HORNBOOK_INLINE void turn_squares(Vec<Real, N> (&rows)[N]) {
     constexpr std::make_integer_sequence<int, N> lanes{};
     Vec<Real, N> zipped[N];
     HORNBOOK_UNROLL

@@ -43,8 +43,7 @@ template <class Cell> class Trainer {
     Trainer(const Layout<Cell>& layout, Size T, const Settings& chosen)
         : settings(chosen), at(layout), weights(layout), memory(layout.size), best(layout.size),
           hidden(layout.ldh), gradients_(layout.size),
-          tile_(std::max<Size>({PanelVectors * Lanes<Real> * Lanes<Real>, layout.ldg, layout.ldk})),
-          window_(layout, T) {}
+          tile_(std::max<Size>({StripSize<Real>, layout.ldg, layout.ldk})), window_(layout, T) {}
 
     // One update at characters ids[start : start+T+1]; where it stops, nothing has changed.
     template <class Id> Stop update(const Id* ids, Size N, double rate, Record& record) {
