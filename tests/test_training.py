@@ -18,12 +18,16 @@ from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState
 from hornbook.errors import NotFiniteError, TextError
-from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
+from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
+from hornbook.excerpts import Excerpts
 from hornbook.parameters import views
 from hornbook.philox import PASSAGE, SAMPLE, Source
+from hornbook.plan import Plan
 from hornbook.sampling import start_after, write
+from hornbook.streams import trained_on
 from hornbook.text import Text
 from hornbook.training import SLICE_SECONDS, Training, never, next_size, training_events
+from hornbook.validation import HeldOut, Lanes
 
 Settings = tuple[ModelSettings, TrainingSettings]
 Chosen = Callable[..., Settings]
@@ -271,6 +275,148 @@ def test_how_long_a_slice_is_changes_no_bit(
     assert steps.max() == (1 if seconds == 0 else 64)
 
 
+# Validation
+
+
+def held_out(small: Chosen, **changes: Any) -> Settings:
+    """A small training that holds out the last tenth."""
+    return small(**{"validation": 0.1, "evaluate_every": 10, "lr": 0.3} | changes)
+
+
+def test_evaluations_come_at_every_interval_and_at_the_end_and_their_rows_tell_them(
+    prose: Text, small: Chosen
+) -> None:
+    events = list(training_events(prose, *held_out(small, updates=25, log_every=4, evaluate_every=10)))
+    evaluated = of(Evaluated, events)
+    assert [event.update for event in evaluated] == [10, 20, 25]
+    rows = {row.update: row.validation for row in of(Logged, events)}
+    assert list(rows) == [4, 8, 10, 12, 16, 20, 24, 25]
+    measured = {update: nats for update, nats in rows.items() if nats is not None}
+    assert measured == {event.update: event.nats_per_character for event in evaluated}
+
+
+@every_engine
+def test_the_best_model_is_that_of_the_evaluation_with_the_lowest_loss(
+    prose: Text, small: Chosen, engine: str
+) -> None:
+    model, training = held_out(small, updates=700, engine=engine, hidden=20, lr=0.1)
+    events = list(training_events(prose, model, training))
+    lowest = min(of(Evaluated, events), key=lambda event: event.nats_per_character)
+    end = of(Finished, events)[0]
+    assert end.state.best_update == lowest.update == of(Evaluated, events)[-1].best_update
+    assert 10 <= lowest.update < 700
+    alone = ENGINES[engine](
+        model, training, TrainingState.initial(model, training), prose.ids[: trained_on(len(prose), training)]
+    )
+    alone.advance(np.full(lowest.update, training.lr))
+    np.testing.assert_array_equal(end.state.best_parameters, alone.get_state().parameters)
+    best = HeldOut.of(prose.ids, training)
+    assert best
+    hidden = alone.get_state().hidden
+    assert best.evaluate(alone, hidden, best.lanes(0)).nats_per_character == lowest.nats_per_character
+    assert end.validation == best.whole(alone, of(Checkpoint, events)[-1].reading, lambda: True)
+    assert of(Checkpoint, events)[-1].state.best_update == lowest.update
+
+
+def test_where_more_is_read_than_for_the_best_so_far_that_one_reads_it_again(
+    prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = {10: 9, 20: 9, 30: 50, 40: 50}
+    monkeypatch.setattr(training_module, "amount_allowed", lambda update, _: update)
+    monkeypatch.setattr(HeldOut, "lanes", lambda _, amount: Lanes(1, lengths[amount]))
+    model, training = held_out(small, updates=40, lr=3.0, log_every=100)
+    evaluated = of(Evaluated, list(training_events(prose, model, training)))
+    assert [event.characters for event in evaluated] == [9, 9, 50, 50]
+    tail, least = HeldOut.of(prose.ids, training), (math.inf, 0)
+    assert tail
+    ids = prose.ids[: tail.start]
+    alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), ids)
+    seen = {}
+    for event in evaluated:
+        alone.advance(np.full(10, training.lr))
+        state, lanes = alone.get_state(), Lanes(1, event.characters)
+        seen[event.update] = alone.with_parameters(state.parameters), state.hidden
+        costs = {at: tail.evaluate(*one, lanes).nats_per_character for at, one in seen.items()}
+        assert event.nats_per_character == costs[event.update]
+        least = min((costs[at], at) for at in {least[1], event.update} - {0})
+        assert (event.best_nats_per_character, event.best_update) == least
+
+
+def test_what_is_held_out_is_not_trained_on(prose: Text, small: Chosen) -> None:
+    model, training = held_out(small, updates=300, validation=0.2)
+    cut = trained_on(len(prose), training)
+    other = replace(prose, ids=np.concatenate([prose.ids[:cut], prose.ids[cut:][::-1]]))
+    one, same = (of(Finished, list(training_events(text, model, training)))[0] for text in (prose, other))
+    np.testing.assert_array_equal(one.state.parameters, same.state.parameters)
+    assert one.validation != same.validation
+
+
+def test_training_ends_after_so_many_evaluations_without_a_new_best(prose: Text, small: Chosen) -> None:
+    model, training = held_out(small, updates=100_000, lr=2.0, evaluate_every=5, patience=4)
+    events = list(training_events(prose, model, training))
+    updates = [event.update for event in of(Evaluated, events)]
+    end = of(Finished, events)[0]
+    assert end.complete
+    assert end.early
+    assert updates[-1] == end.state.update == end.state.best_update + 4 * 5 < 100_000
+    assert of(Sampled, events)[-1].update == updates[-1]
+    assert of(Checkpoint, events)[-1].state.update == updates[-1]
+    assert end.passage
+    assert end.validation
+
+
+def test_a_tail_too_short_is_refused_before_the_first_event(prose: Text, small: Chosen) -> None:
+    with pytest.raises(TextError, match="needs at least 6"):
+        training_events(prose, *held_out(small, validation=0.005))
+
+
+def test_a_stop_leaves_no_validation_of_the_whole(prose: Text, small: Chosen) -> None:
+    end = list(training_events(prose, *held_out(small, updates=10**9), Asked(3)))[-1]
+    assert isinstance(end, Finished)
+    assert (end.complete, end.validation) == (False, None)
+
+
+@every_engine
+@pytest.mark.parametrize("changes", [{}, {"order": "shuffled", "chunk": 3}, {"dropout": 0.2}], ids=str)
+def test_with_validation_the_same_seed_gives_the_same_events_to_the_bit(
+    prose: Text, small: Chosen, engine: str, changes: dict[str, Any]
+) -> None:
+    chosen = held_out(small, engine=engine, updates=60, **changes)
+    one, same = (lasting(list(training_events(prose, *chosen))) for _ in range(2))
+    assert one == same
+
+
+# Plans
+
+
+def test_a_plan_that_is_cut_short_ends_as_a_shorter_training_does_but_for_its_rates(
+    prose: Text, small: Chosen
+) -> None:
+    model, training = held_out(small, updates=40, minutes=1.0, evaluate_every=7, sample_every=9, log_every=6)
+    steps = [Planned(0, 40), Planned(12, 30), Planned(25, 0)]
+    events = list(training_events(prose, model, training, plan=Plan.again(steps)))
+    assert of(Planned, events) == steps
+    assert [event.update for event in of(Evaluated, events)] == [7, 14, 21, 25]
+    assert [row.update for row in of(Logged, events)] == [6, 7, 12, 14, 18, 21, 24, 25]
+    assert [event.update for event in of(Sampled, events)] == [0, 9, 18, 25]
+    assert of(Progress, events)[-1].updates == 25
+    end = of(Finished, events)[0]
+    assert (end.complete, end.early, end.state.update) == (True, False, 25)
+
+
+def test_a_step_is_told_before_the_updates_that_it_governs(prose: Text, small: Chosen) -> None:
+    model, training = small(updates=30, minutes=1.0, log_every=1, schedule="linear", lr=0.5)
+    steps = [Planned(0, 30), Planned(10, 10)]
+    events = list(training_events(prose, model, training, plan=Plan.again(steps)))
+    told = [event for event in events if isinstance(event, Planned | Logged)]
+    assert told.index(steps[0]) == 0
+    assert told[told.index(steps[1]) - 1] == of(Logged, events)[8]
+    rates = {row.update: row.lr for row in of(Logged, events)}
+    assert rates[10] == pytest.approx(0.5 * 21 / 30)
+    assert rates[11] == pytest.approx(0.5 * 10 / 20)
+    assert rates[20] == pytest.approx(0.5 / 20)
+
+
 # Stopping
 
 
@@ -338,7 +484,7 @@ def test_a_wish_to_stop_after_the_last_update_comes_too_late(
 def test_a_text_that_is_too_short_is_refused_before_the_first_event(small: Chosen) -> None:
     model, training = small(seq_len=25)
     with pytest.raises(
-        TextError, match="has 25 characters, but an update of 25 characters needs at least 26"
+        TextError, match="has 25 characters to train on, but an update of 25 characters needs at least 26"
     ):
         training_events(Text.from_string("a" * 25), model, training)
 
@@ -355,7 +501,7 @@ def begun(text: Text, chosen: Settings, state: TrainingState) -> Training:
     """A training that starts from a state of ours."""
     model, training = chosen
     built: Engine = ENGINES[training.engine](model, training, state, text.ids)
-    return Training(text, training, built, state, never)
+    return Training(text, training, built, state, never, Plan(training.updates))
 
 
 @every_engine
@@ -426,6 +572,6 @@ def test_a_network_that_is_lost_in_the_zero_state_still_writes_what_it_has_learn
     named["c"][...] = [20.0, -20.0]  # with the first unit at -1: always a
     hidden = state.hidden + np.array([1.0, 1.0])
     state = replace(state, best_parameters=state.parameters, hidden=hidden, update=2, best_update=1)
-    running = Training(text, training, ENGINES[engine](model, training, state, text.ids), state, never)
-    reading = running.reading(state)
+    built = ENGINES[engine](model, training, state, text.ids)
+    reading = Excerpts(text.vocabulary, text.ids, training, built).reading(state)
     assert reading[0, 0, 0, 0] > 0.9

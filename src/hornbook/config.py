@@ -20,6 +20,8 @@ INIT_NAMES = ("normal", "scaled", "orthogonal")
 ENGINE_NAMES = ("native", "reference")
 DTYPE_NAMES = ("float32", "float64")
 LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
+MOST_UPDATES = 10**12
+LONGEST = 1_000_000  # minutes
 
 R = TypeVar("R", "ModelSettings", "TrainingSettings")
 
@@ -129,7 +131,10 @@ class TrainingSettings:
     the deviation of `normal` ones. Gradients are summed in `shards` of the streams (of one each, at least),
     whatever the number of `threads` (0: one a core). A metrics row is kept every `log_every` updates, a
     sample of `sample_length` characters every `sample_every`; at the end `passage_length` characters are
-    written from the best model.
+    written from the best model. `validation` is the share of the text, its tail, that is held out; on it the
+    network is evaluated every `evaluate_every` updates, and training ends after `patience` evaluations
+    without a new best (0: never). In a training of so many `minutes` (0: of `updates`) the updates are those
+    planned at its start.
     Raises SettingError.
     """
 
@@ -150,12 +155,16 @@ class TrainingSettings:
     init: str = "normal"
     init_scale: float = 0.01
     updates: int = 100_000
+    minutes: float = 0.0
+    validation: float = 0.0
+    patience: int = 0
     seed: int = 0
     dtype: str = "float32"
     shards: int = 1
     threads: int = 0
     log_every: int = 100
     sample_every: int = 10_000
+    evaluate_every: int = 5_000
     sample_length: int = 200
     passage_length: int = 1000
 
@@ -170,19 +179,29 @@ class TrainingSettings:
         choice("optimizer", self.optimizer, OPTIMIZER_NAMES)
         real("lr", self.lr, 0, 1e6)
         Schedule.parse(self.schedule)
-        integer("warmup", self.warmup, 0, 10**12)
+        integer("warmup", self.warmup, 0, MOST_UPDATES)
         Clip.parse(self.clip)
         share("weight-decay", self.weight_decay)
         share("dropout", self.dropout)
         choice("init", self.init, INIT_NAMES)
         real("init-scale", self.init_scale, 0, 100)
-        integer("updates", self.updates, 1, 10**12)
+        integer("updates", self.updates, 1, MOST_UPDATES)
+        if self.minutes != 0:
+            real("minutes", self.minutes, 0, LONGEST)
+        share("validation", self.validation)
+        integer("patience", self.patience, 0, 10**9)
+        if self.patience and not self.validation:
+            raise SettingError(
+                "patience counts evaluations, and there are none; hold out a part of the text, such as "
+                "--validation 0.1"
+            )
         integer("seed", self.seed, 0, LARGEST_SEED)
         choice("dtype", self.dtype, DTYPE_NAMES)
         integer("shards", self.shards, 1, 1024)
         integer("threads", self.threads, 0, 1024)
         integer("log-every", self.log_every, 1, 10**9)
-        integer("sample-every", self.sample_every, 1, 10**12)
+        integer("sample-every", self.sample_every, 1, MOST_UPDATES)
+        integer("evaluate-every", self.evaluate_every, 1, MOST_UPDATES)
         integer("sample-length", self.sample_length, 1, 1_000_000)
         integer("passage-length", self.passage_length, 1, 10_000_000)
 
@@ -203,6 +222,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "updates": 10_000, "sample_every": 1000,
     },
 }  # fmt: skip
+RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
 USUAL_RATES = {"adam": 2e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
 
@@ -222,9 +242,9 @@ def settings(
     """The settings of a preset with some of them changed (a value of None changes nothing); without a
     preset see `preset_for`.
 
-    A run of fewer than 2,000 updates logs at least twenty rows unless `log_every` says otherwise. Streams
-    are summed in a shard for each core, at most, unless `shards` says otherwise. Raises SettingError for an
-    unknown preset or setting and for a value out of range.
+    How often rows are logged, samples written and evaluations made goes by the length of the training, where
+    it is not said; see `rhythm`. Streams are summed in a shard for each core, at most, unless `shards` says
+    otherwise. Raises SettingError for an unknown preset or setting and for a value out of range.
     """
     changes = {k: v for k, v in changes.items() if v is not None}
     preset = preset_for(changes) if preset is None else preset
@@ -241,11 +261,20 @@ def settings(
     model = ModelSettings(vocabulary, **{k: v for k, v in chosen.items() if k in MODEL_FIELDS})
     rest = {k: v for k, v in chosen.items() if k not in MODEL_FIELDS}
     training = TrainingSettings(preset=preset, **rest)
-    if "log_every" not in chosen and training.updates < 20 * training.log_every:
-        training = replace(training, log_every=max(1, training.updates // 20))
-    if "shards" not in chosen:
-        training = replace(training, shards=min(training.streams, os.cpu_count() or 1))
-    return model, training
+    fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, os.cpu_count() or 1)}
+    return model, replace(training, **{k: v for k, v in fitting.items() if k not in changes})
+
+
+def rhythm(training: TrainingSettings) -> dict[str, int]:
+    """The updates between two rows, samples and evaluations that fit the length of a training: twenty
+    evaluations, at least twenty rows, and of a training by time some 300 rows and ten samples."""
+    updates = training.updates
+    fitting = {"evaluate_every": max(1, updates // 20)}
+    if training.minutes:
+        return fitting | {"log_every": max(1, updates // 300), "sample_every": max(1, updates // 10)}
+    if updates < 20 * training.log_every:
+        fitting["log_every"] = max(1, updates // 20)
+    return fitting
 
 
 def to_table(record: ModelSettings | TrainingSettings) -> dict[str, Any]:

@@ -1,14 +1,25 @@
 """What a training tells: the values that it yields, for a terminal, a run folder or a page to use.
 
-Losses are nats summed over the T characters of an update, averaged over streams.
+Losses are nats summed over the T characters of an update, averaged over streams. With validation the best
+parameters of a state are those of the evaluation with the lowest loss, as is its best update.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hornbook.cells.cell import Array
 from hornbook.engines import TrainingState
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How many updates are to come after so many of them, as the speed measured until then has it; told in a
+    training of so many minutes, before the updates that it governs."""
+
+    update: int
+    remaining: int
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,7 @@ class Progress:
     """How far the training is; many times a second."""
 
     update: int
-    updates: int  # of the whole training
+    updates: int  # of the whole training, as planned now
     epoch: float
     smooth_loss: float
     best_smooth_loss: float
@@ -28,7 +39,7 @@ class Progress:
 @dataclass(frozen=True)
 class Logged:
     """One row of metrics; `gradient_norm` is taken before clipping, `clipped` counts the entries that
-    clipping changed."""
+    clipping changed, `validation` is in nats per character, where it was measured."""
 
     update: int
     epoch: float
@@ -39,6 +50,27 @@ class Logged:
     clipped: int
     seconds: float
     characters_per_second: float
+    validation: float | None = None
+
+
+class Validation(NamedTuple):
+    """What a network needs for a character of the held-out part in nats, on average over so many."""
+
+    nats_per_character: float
+    characters: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the network needs for a character of the held-out part after `update` updates, read in so many
+    characters of it, and the least so far, read in the same ones."""
+
+    update: int
+    nats_per_character: float
+    characters: int
+    best_nats_per_character: float
+    best_update: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -62,13 +94,16 @@ class Checkpoint:
 @dataclass(frozen=True)
 class Finished:
     """The end: of all updates, or of those made before a stop was asked for. `passage` is written from
-    the best model, and empty after a stop."""
+    the best model, and `validation` is what that one needs for all that is held out; after a stop neither is
+    there. `early` tells that the training ended by its patience."""
 
     state: TrainingState
     first_loss: float
     passage: str
     seconds: float
     complete: bool
+    validation: Validation | None = None
+    early: bool = False
 
 
-Event = Progress | Logged | Sampled | Checkpoint | Finished
+Event = Planned | Progress | Logged | Evaluated | Sampled | Checkpoint | Finished

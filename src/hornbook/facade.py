@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hornbook.calibration import Arranged, arranged
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
-from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import default_engine
 from hornbook.errors import TextError, TrainingFailed
 from hornbook.events import Event
 from hornbook.model import Model
 from hornbook.recorder import Recorder, choose_folder
-from hornbook.report.figures import loss_figure
+from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.runs import Run
 from hornbook.text import Text, oddities
 from hornbook.training import never, training_events
@@ -25,11 +26,12 @@ def train_events(text: Text, preset: str | None = None, **changes: Any) -> Itera
     """Train on a text and hand out the events, keeping nothing on disk.
 
     The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
-    `updates=5000`. Raises SettingError, TextError and NotFiniteError.
+    `updates=5000`; `epochs=2` and `minutes=3` say how long in place of `updates`. Raises SettingError,
+    TextError and NotFiniteError.
     """
     check_text(text)
-    model, training = settings(len(text.vocabulary), preset, **{"engine": default_engine(), **changes})
-    return training_events(text, model, training)
+    model, training, plan = arranged(text, preset, **{"engine": default_engine(), **changes})
+    return training_events(text, model, training, plan=plan)
 
 
 def train(
@@ -47,14 +49,16 @@ def train(
     update in hand; what was learnt is kept. Other keywords as for `train_events`. Raises what that raises,
     RunFolderError where the folder is not empty and StorageError where it cannot be written.
     """
+    begun = time.perf_counter()
     check_text(text)
     for sentence in oddities(text):
         warnings.warn(sentence, stacklevel=2)
-    model, training = settings(len(text.vocabulary), preset, **{"engine": default_engine(), **changes})
     folder = choose_folder(text.name, out, name)
-    display = choose_display(training.seq_len, quiet)
+    changes = {"engine": default_engine(), **changes}
+    planned = arranged(text, preset, begun=begun, figures=rehearsed, **changes)
+    display = choose_display(planned[1].seq_len, quiet)
     with Interrupts() as interrupts:
-        return train_into(folder, text, model, training, display, interrupts.stop)
+        return train_into(folder, text, planned, display, interrupts.stop)
 
 
 def check_text(text: object) -> None:
@@ -65,16 +69,12 @@ def check_text(text: object) -> None:
 
 
 def train_into(
-    folder: Path,
-    text: Text,
-    model: ModelSettings,
-    training: TrainingSettings,
-    display: Display,
-    stop: Callable[[], bool] = never,
+    folder: Path, text: Text, planned: Arranged, display: Display, stop: Callable[[], bool] = never
 ) -> Run:
     """Train into a folder and show each event; then draw the figures. A TrainingFailed says where what
     was learnt before is kept."""
-    happening = training_events(text, model, training, stop)
+    model, training, plan = planned
+    happening = training_events(text, model, training, stop, plan)
     recorder = Recorder(folder, text, model, training)
     try:
         with display:

@@ -15,6 +15,7 @@ from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, default_engine
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
+from hornbook.evaluation import Evaluation, evaluate_text
 from hornbook.markup import facts
 from hornbook.matching import CopyGuard
 from hornbook.parameters import views
@@ -118,6 +119,12 @@ class Model:
         character that the model knows."""
         score = score_text(self.engine, self.vocabulary, text, self.start().state)
         return score if training is None else score.beside(training)
+
+    def evaluate(self, text: str, window: int = 0) -> Evaluation:
+        """The mean cost of a character of a text, read as one stream from `state`; with a `window`, cut into
+        windows of so many characters, each read from the zero state, all but its first one foretold.
+        Raises TextError as `score` does, and SettingError for a window of one character."""
+        return evaluate_text(self.engine, self.vocabulary, text, self.start().state, window)
 
     def guesses(self, text: str, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
         """The `top` likeliest symbols and their probabilities at each character of a text, before it is

@@ -27,13 +27,14 @@ from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
-from hornbook.events import Checkpoint, Event, Finished, Logged, Sampled
+from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sampled, Validation
 from hornbook.parameters import count, views
 from hornbook.runs import (
     BEST,
     CONFIG,
     LAST,
     METRICS,
+    PLAN,
     SAMPLES,
     SUMMARY,
     VOCABULARY,
@@ -43,7 +44,7 @@ from hornbook.runs import (
     vocabulary_record,
 )
 from hornbook.storage import storing, write_json, write_tensors, write_toml
-from hornbook.streams import Streams
+from hornbook.streams import Streams, trained_on
 from hornbook.text import Source, Text
 from hornbook.text_files import BYTE_ORDER_MARK
 
@@ -202,8 +203,11 @@ class Recorder:
         """Keep each event in the folder, then hand it on."""
         for event in events:
             match event:
+                case Planned():
+                    self.append(PLAN, asdict(event))
                 case Logged():
-                    self.append(METRICS, asdict(event))
+                    row = asdict(event)
+                    self.append(METRICS, {k: v for k, v in row.items() if k != "validation" or v is not None})
                 case Sampled():
                     self.append(SAMPLES, {"update": event.update, "text": event.text, "model": "current"})
                 case Checkpoint():
@@ -245,7 +249,7 @@ class Recorder:
         """What the run reached. Losses are nats summed over T; seconds count from the first update."""
         training, seq_len = self.training, self.training.seq_len
         state, seconds = event.state, event.seconds
-        streams = Streams.of(len(self.text), training)
+        streams = Streams.of(trained_on(len(self.text), training), training)
         read = state.update * seq_len * training.streams
         losses = counters(state)
         best = losses["best_smooth_loss"]
@@ -274,12 +278,22 @@ class Recorder:
             "best_update": state.best_update,
             "best_nats_per_character": nats,
             "best_bits_per_character": None if nats is None else nats / math.log(2),
+            "validation": validated(event.validation) if isinstance(event, Finished) else None,
             "engine": training.engine,
             "dtype": training.dtype,
             "seed": training.seed,
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "finished": complete,
+            "stopped_early": isinstance(event, Finished) and event.early,
         }
+
+
+def validated(validation: Validation | None) -> dict[str, Any] | None:
+    """What the best model needs for what is held out, for the summary; null where that is no number."""
+    if validation is None or not math.isfinite(validation.nats_per_character):
+        return None
+    bits = validation.nats_per_character / math.log(2)
+    return {**validation._asdict(), "bits_per_character": bits}
 
 
 def finite(parameters: Array) -> bool:

@@ -2,9 +2,10 @@
 
 config.toml           all that is needed to run it again
 vocabulary.json       symbols in order: characters, or bytes by their numbers
+plan.jsonl            of a training by time: how many updates were to come after so many
 metrics.jsonl         a row every `log_every` updates
 samples.jsonl         update, text, and which model wrote it: the current or the best
-best.safetensors      parameters at the lowest smooth loss
+best.safetensors      parameters at the lowest validation loss, or the lowest smooth loss where there is none
 last.safetensors      everything that going on needs
 summary.json          what a script asks
 loss.svg  loss.png    the loss and the smooth loss over updates
@@ -16,25 +17,28 @@ import math
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import ModelSettings, TrainingSettings, choice, from_table
+from hornbook.config import MOST_UPDATES, ModelSettings, TrainingSettings, choice, from_table, integer
 from hornbook.engines import TrainingState
 from hornbook.engines.interface import zero_state
 from hornbook.errors import InputError, RunFolderError, TextError
+from hornbook.events import Planned
 from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.storage import read_json, read_json_lines, read_tensors, read_toml
+from hornbook.streams import trained_on
 from hornbook.text import Source, Text, read_text
 from hornbook.vocabulary import BYTES, UNITS, Vocabulary, check_tokens
 
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
-METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
+PLAN, METRICS, SAMPLES = "plan.jsonl", "metrics.jsonl", "samples.jsonl"
 BEST, LAST = "best.safetensors", "last.safetensors"
 FIGURE = "loss.svg"
 WHICH = ("best", "last")
@@ -90,6 +94,25 @@ def read_config(path: Path) -> Config:
     except (InputError, KeyError, TypeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise RunFolderError(f"{path} is damaged or not hornbook's: {what}") from error
+
+
+def read_plan(folder: Path) -> list[Planned]:
+    """The plan of a training by time. Raises RunFolderError."""
+    path = folder / PLAN
+    rows = read_json_lines(path)
+    try:
+        steps = [Planned(**row) for row in rows]
+        for step in steps:
+            integer("update", step.update, 0, MOST_UPDATES)
+            integer("remaining", step.remaining, 0, MOST_UPDATES)
+        updates = [step.update for step in steps]
+        if updates[:1] != [0] or not steps[0].remaining or sorted(set(updates)) != updates:
+            raise ValueError("its updates do not rise from 0")
+        if any(after.update > before.update + before.remaining for before, after in pairwise(steps)):
+            raise ValueError("it goes on after its end")
+    except (TypeError, ValueError) as error:
+        raise RunFolderError(f"{path} is damaged or not hornbook's: {error}") from error
+    return steps
 
 
 def same_text(config: Config, folder: Path, **how: str) -> Text:
@@ -174,9 +197,9 @@ class Run:
         return read_json_lines(path) if path.exists() else []
 
     def model(self, which: str = "best") -> Model:
-        """The model at the lowest smooth loss (`best`) or after the last update (`last`). Raises
-        SettingError for another word, RunFolderError for weights that are damaged or of another
-        shape."""
+        """The model at the lowest validation loss, or without validation at the lowest smooth loss (`best`),
+        or after the last update (`last`). Raises SettingError for another word, RunFolderError for weights
+        that are damaged or of another shape."""
         choice("model", which, WHICH)
         path = self.folder / (BEST if which == "best" else LAST)
         if not path.exists():
@@ -204,6 +227,15 @@ class Run:
         except TextError as error:
             reason = str(error).rpartition("; ")[0]  # without the advice to name another
             raise RunFolderError(f"the text that {self.folder} was trained on is gone: {reason}") from error
+
+    def held_out(self) -> str:
+        """The part of the text that the run held out. Raises RunFolderError where it held out nothing, and
+        as `text` does."""
+        training = self.config.training
+        if not training.validation:
+            raise RunFolderError(f"{self.folder} held out nothing, trained without --validation; name a text")
+        text = self.text()
+        return text[trained_on(len(text), training) :]
 
     def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
         """The flat buffer of named tensors, each checked."""

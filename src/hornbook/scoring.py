@@ -10,7 +10,7 @@ files.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -48,12 +48,24 @@ def reading(engine: Engine, ids: Numbers, state: Array) -> Iterator[Reading]:  #
         state = read.state
 
 
-def costs(engine: Engine, ids: Numbers, state: Array) -> Reals:  # (N,), (L, S, 1, H) -> (N,)
-    """The nats of each of at least one known character."""
+def always() -> bool:
+    """Reading goes on to the end."""
+    return True
+
+
+def costs(
+    engine: Engine, ids: Numbers, state: Array, going_on: Callable[[], bool] = always
+) -> Reals:  # (N,), (L, S, 1, H) -> (N,)
+    """The nats of each of at least one known character; of the first ones only, where after a block of them
+    `going_on` says no."""
     logits, _ = engine.step(None, state)
     o = logits[0].astype(np.float64)
-    first = np.logaddexp.reduce(o) - o[ids[:1]]
-    return np.concatenate([first, *(read.nats[:, 0] for read in reading(engine, ids, state))])[:-1]
+    rows = [np.logaddexp.reduce(o) - o[ids[:1]]]
+    for read in reading(engine, ids, state):
+        rows.append(read.nats[:, 0])
+        if not going_on():
+            break
+    return np.concatenate(rows)[: len(ids)]
 
 
 def hidden_states(engine: Engine, ids: Numbers, state: Array) -> Array:  # (N,), (L, S, 1, H) -> (N, H)

@@ -23,6 +23,11 @@ from hornbook.text import Ids
 Integers = npt.NDArray[np.int64]
 
 
+def trained_on(characters: int, training: TrainingSettings) -> int:
+    """How many characters of a text are trained on: all but the tail that is held out."""
+    return characters - round(characters * training.validation)
+
+
 @dataclass(frozen=True)
 class Streams:
     """The reading order of a text of `characters` (N) by `streams` (B) of `seq_len` (T) an update; `chunk`
@@ -108,6 +113,6 @@ def too_short(streams: Streams) -> str:
         advice.append(f"at most --seq-len {left // (B * max(streams.chunk, 1))}")
     fitting = " or ".join(advice) or "a smaller --seq-len"
     return (
-        f"the text has {streams.characters:,} characters, but {what}{each} needs at least {least:,}; "
-        f"give a longer text or {fitting}"
+        f"the text has {streams.characters:,} characters to train on, but {what}{each} needs at least "
+        f"{least:,}; give a longer text or {fitting}"
     )

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
-from hornbook.distribution import Choice
-from hornbook.engines import ENGINES, Advance, Engine, Start, TrainingState
-from hornbook.engines.interface import Floats, Integers, zero_state
+from hornbook.engines import ENGINES, Advance, Engine, TrainingState
+from hornbook.engines.interface import Floats
 from hornbook.errors import NotFiniteError
-from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
-from hornbook.philox import PASSAGE, SAMPLE, Source
-from hornbook.sampling import start_after, write
+from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
+from hornbook.excerpts import Excerpts
+from hornbook.plan import Plan
 from hornbook.schedules import rates
-from hornbook.streams import Streams
+from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
+from hornbook.validation import HeldOut, Lanes, amount_allowed
 
 SLICE_SECONDS = 0.05
-WARM = 500  # characters that bring a network into the text
-JUDGED = 100  # the last of them, by whose loss it is judged
 
 
 def never() -> bool:
@@ -41,17 +39,34 @@ def training_events(
     model: ModelSettings,
     training: TrainingSettings,
     stop: Callable[[], bool] = never,
+    plan: Plan | None = None,
 ) -> Iterator[Event]:
     """Train a network on a text: the events, as they happen.
 
     `stop` is asked after every slice; when it answers True the training ends after the update in hand,
-    with a last Checkpoint and Finished. Raises TextError for a text shorter than T + 1 (at once), and
+    with a last Checkpoint and Finished. `plan` says how many updates are made, in place of the settings.
+    Raises TextError for a text, or a part of it to train on or to hold out, shorter than T + 1 (at once), and
     NotFiniteError, after a Checkpoint, at a loss or gradient that is not finite.
     """
-    Streams.of(len(text), training)
+    Streams.of(trained_on(len(text), training), training)
+    HeldOut.of(text.ids, training)
     state = TrainingState.initial(model, training)
-    engine = ENGINES[training.engine](model, training, state, text.ids)
-    return Training(text, training, engine, state, stop).events()
+    ids = text.ids[: trained_on(len(text), training)]
+    engine = ENGINES[training.engine](model, training, state, ids)
+    return Training(text, training, engine, state, stop, plan or Plan(training.updates)).events()
+
+
+@dataclass
+class Best:
+    """The parameters with the lowest validation loss and the state that training was in then, where the loss
+    was measured, and how many evaluations have passed since."""
+
+    parameters: Array  # (P,)
+    hidden: Array  # (L, S, 1, H)
+    update: int
+    nats: float
+    lanes: Lanes
+    since: int = 0
 
 
 @dataclass
@@ -63,15 +78,21 @@ class Training:
     engine: Engine
     state: TrainingState
     stop: Callable[[], bool]
+    plan: Plan
     update: int = field(init=False)
     first_loss: float = math.nan
-    best: tuple[float, int] = field(init=False)
+    lowest: tuple[float, int] = field(init=False)  # smooth loss, and its update
+    shown: int = -1  # the update after which the last sample was written
     started: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.update = self.state.update
-        self.best = self.state.best_smooth_loss, self.state.best_update
-        self.streams = Streams.of(len(self.text), self.settings)
+        self.lowest = self.state.best_smooth_loss, self.state.best_update
+        self.held_out = HeldOut.of(self.text.ids, self.settings)
+        self.best: Best | None = None
+        ids = self.text.ids[: trained_on(len(self.text), self.settings)]
+        self.streams = Streams.of(len(ids), self.settings)
+        self.excerpts = Excerpts(self.text.vocabulary, ids, self.settings, self.engine)
 
     def seconds(self) -> float:
         """Since the first update."""
@@ -82,52 +103,70 @@ class Training:
         self.started = time.perf_counter()
         if self.update == 0:
             yield self.sampled()
+        yield from self.correction()
         size = 1
-        while self.update < self.settings.updates and not self.stop():
+        while not (self.complete() or self.stop()):
             begun = self.seconds()
-            plan = rates(self.settings, self.update, self.until_event(size), self.settings.updates)
+            plan = rates(self.settings, self.update, self.until_event(size), self.plan.total)
             result = self.engine.advance(plan)
             took = self.seconds() - begun
-            yield from self.told(result, plan, begun, took)
+            row = yield from self.told(result, plan, begun, took)
             size = next_size(size, took, len(result.losses))
             if result.stopped:
-                yield self.checkpoint()
-                raise NotFiniteError(self.not_finite(result.stopped))
-            if self.update % self.settings.sample_every == 0 or self.update == self.settings.updates:
-                yield self.sampled()
-                yield self.checkpoint()
+                yield from self.failed(result.stopped, row)
+            yield from self.correction()
+            yield from self.marked(row, evaluating=self.held_out is not None)
+            if self.at(self.settings.sample_every):
+                yield from self.show()
         yield from self.ending()
+
+    def correction(self) -> Iterator[Planned]:
+        """The change of plan that is due here."""
+        step = self.plan.correction(self.update)
+        if step:
+            yield step
+
+    def complete(self) -> bool:
+        """Whether no update is to be made any more."""
+        return self.update == self.plan.total or self.out_of_patience()
+
+    def out_of_patience(self) -> bool:
+        """Whether too many evaluations have passed without a new best."""
+        return 0 < self.settings.patience <= (self.best.since if self.best else 0)
+
+    def at(self, every: int) -> bool:
+        """Whether what is due every so many updates is due after this one."""
+        return self.update % every == 0 or self.update == self.plan.total
 
     def until_event(self, size: int) -> int:
         """The updates in a slice of at most `size`, ending at the next event."""
-        every = self.settings.sample_every
-        return min(size, every - self.update % every, self.settings.updates - self.update)
+        rhythms = [self.settings.sample_every]
+        if self.held_out:
+            rhythms.append(self.settings.evaluate_every)
+        ends = [every - self.update % every for every in rhythms]
+        return min(size, *ends, self.plan.next_step(self.update) - self.update)
 
-    def told(self, result: Advance, plan: Floats, begun: float, took: float) -> Iterator[Event]:
-        """The events of a slice: its metrics rows, and how far the training is."""
+    def told(
+        self, result: Advance, plan: Floats, begun: float, took: float
+    ) -> Generator[Logged, None, Logged | None]:
+        """The metrics rows of a slice, but for its last update: that one's is handed back."""
         done = len(result.losses)
         if not done:
-            return
+            return None
         if self.update == 0:
             self.first_loss = float(result.losses[0])
         speed = done * self.settings.seq_len * self.settings.streams / max(took, 1e-9)
         updates = self.update + 1 + np.arange(done)
         lowest = int(np.argmin(result.smooth_losses))
-        if result.smooth_losses[lowest] < self.best[0]:
-            self.best = float(result.smooth_losses[lowest]), int(updates[lowest])
-        chosen = (updates % self.settings.log_every == 0) | (updates == self.settings.updates)
-        for i in np.flatnonzero(chosen):
-            yield self.logged(result, int(i), float(plan[i]), begun + took * float(i + 1) / done, speed)
+        if result.smooth_losses[lowest] < self.lowest[0]:
+            self.lowest = float(result.smooth_losses[lowest]), int(updates[lowest])
+        rows = [
+            self.logged(result, int(i), float(plan[i]), begun + took * float(i + 1) / done, speed)
+            for i in np.flatnonzero((updates % self.settings.log_every == 0) | (updates == updates[-1]))
+        ]
         self.update += done
-        yield Progress(
-            self.update,
-            self.settings.updates,
-            self.update / self.streams.updates_per_epoch,
-            float(result.smooth_losses[-1]),
-            *self.best,
-            begun + took,
-            speed,
-        )
+        yield from rows[:-1]
+        return rows[-1]
 
     def logged(self, result: Advance, i: int, rate: float, seconds: float, speed: float) -> Logged:
         """The metrics row of update i of a slice."""
@@ -144,60 +183,96 @@ class Training:
             speed,
         )
 
+    def marked(self, row: Logged | None, evaluating: bool) -> Iterator[Event]:
+        """What is told of the update in hand: its evaluation, its metrics row, how far the training is."""
+        if row is None:
+            return
+        if evaluating and self.at(self.settings.evaluate_every):
+            evaluated = self.evaluated()
+            yield evaluated
+            nats = evaluated.nats_per_character
+            yield replace(row, validation=nats if math.isfinite(nats) else None)
+        elif self.at(self.settings.log_every):
+            yield row
+        yield Progress(
+            self.update,
+            self.plan.total,
+            row.epoch,
+            row.smooth_loss,
+            *self.lowest,
+            row.seconds,
+            row.characters_per_second,
+        )
+
+    def evaluated(self) -> Evaluated:
+        """What the network needs for the held-out part now; the best parameters so far are kept. Where more
+        of it is read than for these, they read it again."""
+        assert self.held_out
+        lanes = self.held_out.lanes(amount_allowed(self.update, self.settings))
+        state = self.engine.get_state()
+        hidden, best = state.hidden[:, :, :1], self.best
+        nats, characters = self.held_out.evaluate(self.engine, hidden, lanes)
+        if best and best.lanes != lanes:
+            engine = self.engine.with_parameters(best.parameters)
+            best.nats = self.held_out.evaluate(engine, best.hidden, lanes).nats_per_character
+            best.lanes = lanes
+        if best is None or nats < best.nats:
+            best = self.best = Best(state.parameters, hidden, self.update, nats, lanes)
+        else:
+            best.since += 1
+        return Evaluated(self.update, nats, characters, best.nats, best.update, self.seconds())
+
+    def current(self) -> TrainingState:
+        """The state of the engine; its best parameters are the validation's, where there is one."""
+        state = self.engine.get_state()
+        if self.best is None:
+            return state
+        return replace(state, best_parameters=self.best.parameters, best_update=self.best.update)
+
     def sampled(self) -> Sampled:
-        """A text from the current state and input character."""
-        x, _ = self.streams.read(self.text.ids, self.update)
-        state = self.engine.get_state().hidden[:, :, :1]
-        if self.streams.starts_afresh(self.update):
-            state = np.zeros_like(state)
-        source = Source(self.settings.seed, SAMPLE, self.update)
-        ids, _ = self.engine.sample(Start(state, x[0, :1]), self.settings.sample_length, Choice(), source)
-        vocabulary = self.text.vocabulary
-        return Sampled(self.update, vocabulary.shown(vocabulary.decode(ids[0])))
+        """A text from the current state."""
+        self.shown = self.update
+        return Sampled(self.update, self.excerpts.sample(self.engine.get_state()))
+
+    def show(self) -> Iterator[Event]:
+        """A sample, and all that is needed to go on."""
+        yield self.sampled()
+        yield self.checkpoint()
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on."""
-        state = self.engine.get_state()
-        return Checkpoint(state, self.reading(state), self.first_loss, self.seconds())
+        state = self.current()
+        reading = self.excerpts.reading(state)
+        return Checkpoint(state, reading, self.first_loss, self.seconds())
 
     def ending(self) -> Iterator[Event]:
-        """The passage from the best model where all updates are made, and the end."""
-        state = self.engine.get_state()
-        complete = self.update == self.settings.updates
-        passage = self.passage(state) if complete else ""
-        if not complete:
+        """The end; where all updates are made, with what the best model writes and needs."""
+        if not self.complete():
             yield self.checkpoint()
-        yield Finished(state, self.first_loss, passage, self.seconds(), complete)
+            yield Finished(self.current(), self.first_loss, "", self.seconds(), complete=False)
+            return
+        if self.shown != self.update:
+            yield from self.show()
+        yield self.finished()
 
-    def passage(self, state: TrainingState) -> str:
-        """What the best model writes."""
-        best = self.engine.with_parameters(state.best_parameters)
-        vocabulary = self.text.vocabulary
-        source = Source(self.settings.seed, PASSAGE, state.best_update)
-        length = self.settings.passage_length
-        start = start_after(best, vocabulary, "", self.reading(state))
-        return vocabulary.shown("".join(write(best, vocabulary, start, length, Choice(), source)))
+    def finished(self) -> Finished:
+        """The end of all updates."""
+        state, validation = self.current(), None
+        reading = self.excerpts.reading(state)
+        passage = self.excerpts.passage(state, reading)
+        if self.held_out:
+            best = self.engine.with_parameters(state.best_parameters)
+            validation = self.held_out.whole(best, reading, self.plan.in_time)
+        early = self.update != self.plan.total
+        return Finished(
+            state, self.first_loss, passage, self.seconds(), complete=True, validation=validation, early=early
+        )
 
-    def reading(self, state: TrainingState) -> Array:  # (L, S, 1, H)
-        """A state of the best model in the midst of the text, for writing to start in.
-
-        Training meets the zero state once an epoch, and some networks cannot find from there to where
-        they predict well, however much they read. So several readings are tried, one of which goes on
-        from the state that training is in, and the one that ends with the lowest loss is taken.
-        """
-        best = self.engine.with_parameters(state.best_parameters)
-        zero = zero_state(best.model, 1, state.parameters.dtype)
-        length = min(WARM, len(self.text) - 1)
-        here = int(self.streams.places(self.update)[0])
-        starts = [(state.hidden[:, :, :1], here)] + [(zero, part * len(self.text) // 4) for part in range(4)]
-        readings = [best.read(*self.window(place, length), before) for before, place in starts]
-        return min(readings, key=lambda r: np.nan_to_num(r.nats[-JUDGED:].mean(), nan=np.inf)).state
-
-    def window(self, place: int, length: int) -> tuple[Integers, Integers]:  # x, y (length, 1)
-        """Characters to read from a place on, or as near to it as the text allows."""
-        first = min(place, len(self.text) - 1 - length)
-        ids = np.asarray(self.text.ids[first : first + length + 1], dtype=np.int64)[:, None]
-        return ids[:-1], ids[1:]
+    def failed(self, what: str, row: Logged | None) -> Iterator[Event]:
+        """The end at something that is not finite."""
+        yield from self.marked(row, evaluating=False)
+        yield self.checkpoint()
+        raise NotFiniteError(self.not_finite(what))
 
     def not_finite(self, what: str) -> str:
         """What went wrong, and what to try."""

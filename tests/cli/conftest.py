@@ -62,6 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """No figures but those of `trained` and of other processes: they take longer than the training."""
     monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.report.figures.rehearsed", lambda: 0.0)
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +88,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory, story: str) -> Path:
     book, out = folder / "book.txt", folder / "book"
     book.write_text(story, encoding="utf-8")
     assert run_here("train", book, *SMALL, "--out", out, "--quiet").code == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def held_out(tmp_path_factory: pytest.TempPathFactory, story: str) -> Path:
+    """A run that held out the last tenth of the story, made once; not to be changed."""
+    folder = tmp_path_factory.mktemp("held-out")
+    book, out = folder / "book.txt", folder / "book"
+    book.write_text(story, encoding="utf-8")
+    flags = ("--updates", 400, "--validation", 0.1, "--out", out, "--quiet")
+    assert run_here("train", book, *SMALL, *flags).code == 0
     return out
 
 

@@ -191,8 +191,9 @@ def test_a_config_repeats_its_run_to_the_bit(hornbook, trained):
 
 
 def test_a_config_repeats_every_setting(hornbook, book):
-    flags = "--hidden 6 --seq-len 4 --lr 0.05 --preset classic --optimizer sgd --clip norm:1 --init-scale 0.1 --updates 25 "
-    flags += "--seed 3 --dtype float64 --log-every 5 --sample-every 10 --sample-length 15"
+    flags = "--hidden 6 --seq-len 4 --lr 0.05 --preset classic --optimizer sgd --clip norm:1 "
+    flags += "--init-scale 0.1 --updates 25 --seed 3 --dtype float64 --log-every 5 --sample-every 10 "
+    flags += "--sample-length 15"
     hornbook("train", book, *flags.split(" "), "--quiet", "--out", "a")
     assert hornbook("train", "--config", "a/config.toml", "--quiet", "--out", "b").code == 0
     one, other = Run("a").config, Run("b").config

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from hornbook.cli.words import duration, loss_words, printable
-from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
+from hornbook.cli.words import cost_words, duration, loss_words, printable
+from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,10 +23,10 @@ LIVE_SECONDS = 0.1  # between two pictures of the bar
 
 
 class Display:
-    """Shows nothing; the forms below say what they show of an event."""
+    """Shows nothing; the forms below say what they show of an event. The heading comes first."""
 
-    def __init__(self, seq_len: int) -> None:
-        self.seq_len = seq_len
+    def __init__(self, seq_len: int, heading: str = "") -> None:
+        self.seq_len, self.heading = seq_len, heading
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +61,7 @@ def record_of(event: Event) -> dict[str, Any]:
     match event:
         case Checkpoint(state=state, seconds=seconds):
             return {"event": kind, "update": state.update, "seconds": seconds}
-        case Finished(state, first_loss, passage, seconds, complete):
+        case Finished(state, first_loss, passage, seconds, complete, validation, early):
             losses = {
                 "first_loss": first_loss,
                 "last_smooth_loss": state.smooth_loss,
@@ -69,6 +69,7 @@ def record_of(event: Event) -> dict[str, Any]:
             }
             fields: dict[str, Any] = {"update": state.update, **losses, "best_update": state.best_update}
             fields |= {"passage": passage, "seconds": seconds, "complete": complete}
+            fields |= {"validation": validation and validation._asdict(), "early": early}
         case _:
             fields = asdict(event)
     finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
@@ -78,9 +79,14 @@ def record_of(event: Event) -> dict[str, Any]:
 class PlainDisplay(Display):
     """A line every few seconds and each sample as it comes, for files and pipes."""
 
-    def __init__(self, seq_len: int) -> None:
-        super().__init__(seq_len)
+    def __init__(self, seq_len: int, heading: str = "") -> None:
+        super().__init__(seq_len, heading)
         self.last = -math.inf
+
+    def __enter__(self) -> Self:
+        if self.heading:
+            print(self.heading, flush=True)
+        return self
 
     def show(self, event: Event) -> None:
         """Print what is due."""
@@ -89,9 +95,11 @@ class PlainDisplay(Display):
                 if time.monotonic() - self.last >= PLAIN_SECONDS or event.update == event.updates:
                     self.last = time.monotonic()
                     print(progress_line(event, self.seq_len), flush=True)
+            case Evaluated():
+                print(evaluation_line(event), flush=True)
             case Sampled():
                 print(f"\nsample after update {event.update:,}:\n{printable(event.text)}\n", flush=True)
-            case Logged() | Checkpoint() | Finished():
+            case Planned() | Logged() | Checkpoint() | Finished():
                 pass
 
 
@@ -104,6 +112,16 @@ def progress_line(event: Progress, seq_len: int) -> str:
     )
 
 
+def evaluation_line(event: Evaluated) -> str:
+    """What the network needs for the held-out part, in a line."""
+    best = event.best_nats_per_character
+    least = "the least so far" if event.update == event.best_update else f"least {best:.3f}"
+    return (
+        f"validation at {event.update:,}  {cost_words(event.nats_per_character)}, {least}"
+        f"{'' if event.update == event.best_update else f' at {event.best_update:,}'}"
+    )
+
+
 def time_left(event: Progress) -> float:
     """In seconds, at the mean speed so far."""
     return (event.updates - event.update) * event.seconds / event.update
@@ -112,16 +130,19 @@ def time_left(event: Progress) -> float:
 class LiveDisplay(Display):
     """A bar with figures, and the newest sample under it."""
 
-    def __init__(self, seq_len: int, console: Console | None = None) -> None:
-        super().__init__(seq_len)
+    def __init__(self, seq_len: int, heading: str = "", console: Console | None = None) -> None:
+        super().__init__(seq_len, heading)
         from rich.live import Live
 
         self.live = Live(console=console, auto_refresh=False)
         self.progress: Progress | None = None
+        self.evaluated: Evaluated | None = None
         self.sample: Sampled | None = None
         self.last = -math.inf
 
     def __enter__(self) -> Self:
+        if self.heading:
+            self.live.console.print(self.heading, highlight=False)
         self.live.start()
         return self
 
@@ -136,9 +157,11 @@ class LiveDisplay(Display):
         match event:
             case Progress():
                 self.progress = event
+            case Evaluated():
+                self.evaluated = event
             case Sampled():
                 self.sample = event
-            case Logged() | Checkpoint() | Finished():
+            case Planned() | Logged() | Checkpoint() | Finished():
                 return
         if time.monotonic() - self.last >= LIVE_SECONDS:
             self.refresh()
@@ -156,7 +179,7 @@ class LiveDisplay(Display):
 
         parts: list[RenderableType] = []
         if self.progress:
-            parts += bar(self.progress, self.seq_len)
+            parts += bar(self.progress, self.evaluated, self.seq_len)
         if self.sample:
             title = f"written after update {self.sample.update:,}"
             text = Text(printable(self.sample.text))
@@ -164,8 +187,8 @@ class LiveDisplay(Display):
         return Group(*parts)
 
 
-def bar(event: Progress, seq_len: int) -> list[RenderableType]:
-    """Three lines: how far, how good, how fast."""
+def bar(event: Progress, evaluated: Evaluated | None, seq_len: int) -> list[RenderableType]:
+    """Three lines or four: how far, how good, how good on what is held out, how fast."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -184,14 +207,30 @@ def bar(event: Progress, seq_len: int) -> list[RenderableType]:
         f"{event.best_smooth_loss:.2f} at {event.best_update:,}",
     )
     speed = f"{event.characters_per_second:,.0f} characters/s   {duration(time_left(event))} left"
-    return [top, loss, Text(speed, "dim")]
+    return [top, loss, *held_out_line(evaluated), Text(speed, "dim")]
 
 
-def choose_display(seq_len: int, quiet: bool = False, as_json: bool = False) -> Display:
+def held_out_line(event: Evaluated | None) -> list[RenderableType]:
+    """The last evaluation and the best one, where there is one."""
+    from rich.text import Text
+
+    if event is None:
+        return []
+    return [
+        Text.assemble(
+            ("validation ", "dim"),
+            (cost_words(event.nats_per_character), "bold green"),
+            (f" at {event.update:,}   best ", "dim"),
+            f"{event.best_nats_per_character:.3f} at {event.best_update:,}",
+        )
+    ]
+
+
+def choose_display(seq_len: int, quiet: bool = False, as_json: bool = False, heading: str = "") -> Display:
     """The form that fits where the output goes."""
     if as_json:
         return JsonDisplay(seq_len)
     if quiet:
         return Display(seq_len)
     capable = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    return LiveDisplay(seq_len) if capable else PlainDisplay(seq_len)
+    return LiveDisplay(seq_len, heading) if capable else PlainDisplay(seq_len, heading)

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from hornbook.cli.check import check
 from hornbook.cli.compare import compare
+from hornbook.cli.evaluate import evaluate
 from hornbook.cli.inside import inside
 from hornbook.cli.report import report
 from hornbook.cli.runs import runs
@@ -22,7 +23,15 @@ from hornbook.errors import HornbookError
 
 INTERRUPTED = 130
 COMMANDS: dict[str, Any] = {
-    command.__name__: command for command in (train, check, sample, report, compare, score, inside, runs)
+    "train": train,
+    "check": check,
+    "sample": sample,
+    "report": report,
+    "compare": compare,
+    "score": score,
+    "eval": evaluate,
+    "inside": inside,
+    "runs": runs,
 }
 USAGE_ERROR: Any = typer.BadParameter.__base__  # of all mistakes in what was typed
 
@@ -65,8 +74,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Teach a recurrent network to write like a book, one character at a time.",
 )
-for command in COMMANDS.values():
-    app.command(help=paragraphs(command.__doc__ or ""))(command)
+for name, command in COMMANDS.items():
+    app.command(name, help=paragraphs(command.__doc__ or ""))(command)
 
 
 def tell_version(wanted: bool) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hornbook.cli.flags import with_settings
 from hornbook.cli.options import Encoding, Newlines, Texts, Tokens, reading
-from hornbook.errors import RunFolderError, SettingError
+from hornbook.errors import RunFolderError
 
 if TYPE_CHECKING:
-    from hornbook.config import ModelSettings, TrainingSettings
+    from hornbook.calibration import Arranged
+    from hornbook.config import TrainingSettings
     from hornbook.runs import Config, Run
     from hornbook.text import Text
 
@@ -20,24 +23,11 @@ INTERRUPTED = 130
 Flag = typer.Option
 
 
+@with_settings
 def train(
     texts: Texts = None,
-    preset: Annotated[str | None, Flag(help="A recipe by name: classic.")] = None,
+    preset: Annotated[str | None, Flag(help="A recipe by name: classic, classic-adam or plain.")] = None,
     config: Annotated[Path | None, Flag(help="Repeat the run whose config.toml this is.")] = None,
-    engine: Annotated[str | None, Flag(help="What computes: native (C++) or reference (NumPy).")] = None,
-    hidden: Annotated[int | None, Flag(help="Hidden units (100).")] = None,
-    seq_len: Annotated[int | None, Flag(help="Characters per update (25).")] = None,
-    lr: Annotated[float | None, Flag(help="Learning rate (0.1).")] = None,
-    optimizer: Annotated[str | None, Flag(help="adagrad or sgd.")] = None,
-    clip: Annotated[str | None, Flag(help="Each entry (5), the norm (norm:1), or none.")] = None,
-    init_scale: Annotated[float | None, Flag(help="Deviation of the initial matrices (0.01).")] = None,
-    updates: Annotated[int | None, Flag(help="Parameter steps (100000).")] = None,
-    epochs: Annotated[float | None, Flag(help="Passes over the text, in place of --updates.")] = None,
-    seed: Annotated[int | None, Flag(help="Where all random numbers start (0).")] = None,
-    dtype: Annotated[str | None, Flag(help="float32 or float64.")] = None,
-    log_every: Annotated[int | None, Flag(help="Updates between rows of metrics (100).")] = None,
-    sample_every: Annotated[int | None, Flag(help="Updates between samples (10000).")] = None,
-    sample_length: Annotated[int | None, Flag(help="Characters of a sample (200).")] = None,
     out: Annotated[Path | None, Flag(help="The run folder; without it a fresh one in ./runs.")] = None,
     name: Annotated[str | None, Flag(help="The run folder's name in ./runs.")] = None,
     tokens: Tokens = None,
@@ -45,34 +35,57 @@ def train(
     encoding: Encoding = None,
     quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
     as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
+    **typed: Any,
 ) -> None:
     """Train a network on a text and keep everything in a run folder.
 
-    The defaults are the classic recipe: a vanilla RNN of 100 units, 25 characters an update, AdaGrad
-    at 0.1, 100,000 updates. Ctrl-C stops after the update in hand and keeps what was learnt.
+    Without --preset the recipe is classic: a vanilla RNN of 100 units, 25 characters an update, AdaGrad
+    at 0.1, 100,000 updates. Where --cell, --layers, --streams or --optimizer is another, it is plain, what
+    is usual today: Adam, 32 streams of 64 characters, a rate that falls to zero. Ctrl-C stops after the
+    update in hand and keeps what was learnt.
     """
     from hornbook.cli.display import choose_display
     from hornbook.cli.interrupts import Interrupts
     from hornbook.facade import train_into
     from hornbook.recorder import choose_folder
 
-    flags = {
-        "preset": preset, "engine": engine, "hidden": hidden, "seq_len": seq_len, "lr": lr,
-        "optimizer": optimizer, "clip": clip, "init_scale": init_scale, "updates": updates,
-        "seed": seed, "dtype": dtype, "log_every": log_every, "sample_every": sample_every,
-        "sample_length": sample_length,
-    }  # fmt: skip
+    begun = time.perf_counter()
+    typed = {key: value for key, value in {"preset": preset, **typed}.items() if value is not None}
     config = config_file(config)
     old = repeated(config)
-    flags = {**old_settings(old), **{k: v for k, v in flags.items() if v is not None}}
-    flags.setdefault("engine", engine_here())
     text = open_text(texts, reading(encoding, newlines, tokens or kept_tokens(old)), old, config)
-    model, training = resolve(text, flags, updates, epochs)
     folder = choose_folder(text.name, out, name)
-    display = choose_display(training.seq_len, quiet, as_json)
+    arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
+    heading = "" if old or preset else preset_words(arranged[1])
+    display = choose_display(arranged[1].seq_len, quiet, as_json, heading)
     with Interrupts() as interrupts:
-        run = train_into(folder, text, model, training, display, interrupts.stop)
+        run = train_into(folder, text, arranged, display, interrupts.stop)
     conclude(run, silent=quiet or as_json)
+
+
+def anew(typed: dict[str, Any], text: Text, begun: float) -> Arranged:
+    """The settings and the plan of a new training."""
+    from hornbook.calibration import arranged
+    from hornbook.report.figures import rehearsed
+
+    typed.setdefault("engine", engine_here())
+    return arranged(text, begun=begun, figures=rehearsed, **typed)
+
+
+def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: float) -> Arranged:
+    """The settings of the run that is to be repeated, with those that were typed; by its plan, unless it is
+    typed how long."""
+    from hornbook.calibration import LENGTHS, planned
+    from hornbook.config import RHYTHM
+    from hornbook.runs import read_plan
+
+    table = {**vars(old.model), **vars(old.training)}
+    del table["vocabulary"]
+    if not any(name in typed for name in LENGTHS):
+        return planned(text, read_plan(config.parent) if old.training.minutes else (), {**table, **typed})
+    by_time = bool(old.training.minutes) or "minutes" in typed
+    dropped = (*LENGTHS, *RHYTHM) if by_time else LENGTHS
+    return anew({**{k: v for k, v in table.items() if k not in dropped}, **typed}, text, begun)
 
 
 def engine_here() -> str:
@@ -99,15 +112,6 @@ def config_file(config: Path | None) -> Path | None:
     return config / "config.toml" if config is not None and config.is_dir() else config
 
 
-def old_settings(old: Config | None) -> dict[str, Any]:
-    """The settings of the run that is to be repeated."""
-    if old is None:
-        return {}
-    table = {**vars(old.model), **vars(old.training)}
-    del table["vocabulary"]
-    return table
-
-
 def kept_tokens(old: Config | None) -> str | None:
     """What the symbols were in the run that is to be repeated."""
     return None if old is None else str(old.text["tokens"])
@@ -131,22 +135,16 @@ def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, 
     return text
 
 
-def resolve(
-    text: Text, flags: dict[str, Any], updates: int | None, epochs: float | None
-) -> tuple[ModelSettings, TrainingSettings]:
-    """The settings, with epochs turned into updates."""
-    from hornbook.config import real, settings
-    from hornbook.streams import Streams
-
-    model, training = settings(len(text.vocabulary), **flags)
-    streams = Streams.of(len(text), training)
-    if epochs is None:
-        return model, training
-    if updates is not None:
-        raise SettingError("--updates and --epochs both say how long to train; give one of them")
-    real("epochs", epochs, 0, 1e9)
-    flags["updates"] = max(1, round(epochs * streams.updates_per_epoch))
-    return settings(len(text.vocabulary), **flags)
+def preset_words(training: TrainingSettings) -> str:
+    """Which recipe was taken where none was named, and what it is, in a line."""
+    plain = training.preset == "plain"
+    usual = " (what is usual today)" if plain else ""
+    schedule = "" if training.schedule == "constant" else f" {training.schedule}"
+    losses = f"{training.streams} × {training.seq_len}" if plain else f"{training.seq_len}"
+    return (
+        f"preset {training.preset}{usual}: {training.optimizer} at {training.lr:g}{schedule}, "
+        f"the {training.objective} of {losses} losses, clip {training.clip}"
+    )
 
 
 def conclude(run: Run, silent: bool) -> None:
@@ -178,10 +176,27 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
     if summary["finished"]:
         print(f"\nThe best model, of update {summary['best_update']:,}, writes:\n")
         print(printable(run.samples[-1]["text"]))
+    if summary["validation"]:
+        print(f"\nvalidation        {validation_words(run, summary)}", end="")
     print(f"\nbest smooth loss  {loss_words(summary['best_smooth_loss'], seq_len)}")
     print(f"last smooth loss  {loss_words(summary['last_smooth_loss'], seq_len)}")
     print(
         f"{summary['updates']:,} updates in {summary['seconds']:.1f} s, "
         f"{summary['updates_per_second']:,.0f} updates/s, engine {summary['engine']}"
     )
+    if summary["stopped_early"]:
+        patience = run.config.training.patience
+        print(f"ended early: {patience:,} evaluations without a new best (--patience {patience})")
     print(f"kept in {run.folder}   more text: hornbook sample {run.folder} --temperature 0.7")
+
+
+def validation_words(run: Run, summary: dict[str, Any]) -> str:
+    """What the best model needs for the held-out part, and of how much of it that is known."""
+    from hornbook.cli.words import cost_words
+    from hornbook.streams import trained_on
+
+    validation, characters = summary["validation"], summary["characters"]
+    held_out = characters - trained_on(characters, run.config.training)
+    read = validation["characters"]
+    part = f"all {held_out:,}" if read == held_out else f"the first {read:,} of {held_out:,}"
+    return f"{cost_words(validation['nats_per_character'])}, over {part} characters held out"

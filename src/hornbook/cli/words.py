@@ -11,7 +11,7 @@ from hornbook.markup import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console_for_tables", "duration", "loss_words", "printable"]
+__all__ = ["console_for_tables", "cost_words", "duration", "loss_words", "printable"]
 
 WIDE = 500  # columns
 
@@ -25,8 +25,12 @@ def console_for_tables() -> Console:
 
 def loss_words(loss: float, seq_len: int) -> str:
     """A loss summed over T characters, and a character's share of it in nats and bits."""
-    nats = loss / seq_len
-    return f"{loss:.2f} ({nats:.3f} nats, {nats / math.log(2):.3f} bits a character)"
+    return f"{loss:.2f} ({cost_words(loss / seq_len)})"
+
+
+def cost_words(nats: float) -> str:
+    """A cost per character in nats and bits."""
+    return f"{nats:.3f} nats, {nats / math.log(2):.3f} bits a character"
 
 
 def duration(seconds: float) -> str:

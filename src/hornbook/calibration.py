@@ -1,0 +1,181 @@
+"""Calibration: the settings of a training as its length has them, and the speed that a time is planned by.
+
+A length is a number of updates, of epochs, or of minutes. Minutes are turned into updates by a few updates
+that are made and thrown away; the time of the end (the last sample, the passage, all of the held-out part) is
+measured too and kept free.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hornbook.config import LONGEST, ModelSettings, TrainingSettings, real, settings
+from hornbook.distribution import Choice
+from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.engines.interface import zero_state
+from hornbook.errors import SettingError
+from hornbook.events import Planned
+from hornbook.excerpts import WARM
+from hornbook.philox import SAMPLE, Source
+from hornbook.plan import Budget, Plan
+from hornbook.scoring import BLOCK
+from hornbook.streams import Streams, trained_on
+from hornbook.text import Text
+from hornbook.validation import READING, HeldOut
+
+LENGTHS = ("updates", "epochs", "minutes")
+GRACE = 2.0  # seconds that the last reading may exceed a time,
+UTMOST = 4.0  # and the only update of a training that has no time for more
+LONG_READING = 0.25  # of a budget: more is not kept free for the reading of all that is held out
+SPARE = 1.2  # times the time that the end would take by the measured speed
+SAVING = 0.2  # seconds for the files of a checkpoint, and for each
+BYTES_A_SECOND = 2e8  # of them
+MOST = 1 << 20  # units of work that are measured at once
+TRIAL = 0.03  # seconds that speed is measured for, at least,
+THOROUGH = 0.005  # or so much of the time left
+
+Arranged = tuple[ModelSettings, TrainingSettings, Plan]
+
+
+def planned(text: Text, steps: Sequence[Planned], changes: Mapping[str, Any]) -> Arranged:
+    """The settings and the plan of a training whose length is settled: by the steps of a plan, or without any
+    by its updates. Raises as `arranged` does."""
+    model, training = settings(len(text.vocabulary), **changes)
+    check_text(text, training)
+    return model, training, Plan.again(steps) if steps else Plan(training.updates)
+
+
+def arranged(
+    text: Text,
+    preset: str | None = None,
+    *,
+    begun: float | None = None,
+    figures: Callable[[], float] = lambda: 0.0,
+    **changes: Any,
+) -> Arranged:
+    """The settings of a preset with some of them changed, as `settings` has them, and the plan of a training
+    on a text; `epochs` or `minutes` say how long in place of `updates`.
+
+    Minutes count from `begun`; they leave free the seconds that `figures` tells, which is asked only if they
+    are given. Raises what `settings` raises, SettingError for more than one length and for minutes that are
+    not enough for one update, and TextError for a text too short.
+    """
+    begun = time.perf_counter() if begun is None else begun
+    length, rest = lengths(changes)
+    rest["preset"] = preset
+    epochs = length.pop("epochs", None)
+    model, training = settings(len(text.vocabulary), **length, **rest)
+    streams = check_text(text, training)
+    if epochs is not None:
+        return planned(text, (), {**rest, "updates": max(1, round(epochs * streams.updates_per_epoch))})
+    if not training.minutes:
+        return model, training, Plan(training.updates)
+    plan = budget(text, model, training, begun, figures())
+    model, training = settings(len(text.vocabulary), **length, **rest, updates=plan.total)
+    return model, training, plan
+
+
+def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The one setting, checked, that says how long, where one does, and the others."""
+    length = {name: changes[name] for name in LENGTHS if changes.get(name) is not None}
+    if len(length) > 1:
+        names = " and ".join(f"--{name}" for name in length)
+        raise SettingError(f"{names} both say how long to train; give one of them")
+    real("epochs", length.get("epochs", 1), 0, 1e9)
+    real("minutes", length.get("minutes", 1), 0, LONGEST)
+    return length, {name: value for name, value in changes.items() if name not in LENGTHS}
+
+
+def check_text(text: Text, training: TrainingSettings) -> Streams:
+    """The order of reading. Raises TextError where a text is too short to train on, or to hold out from."""
+    HeldOut.of(text.ids, training)
+    return Streams.of(trained_on(len(text), training), training)
+
+
+def budget(
+    text: Text, model: ModelSettings, training: TrainingSettings, begun: float, figures: float
+) -> Budget:
+    """The plan of a training by time. Raises SettingError where not even one update fits."""
+    over = begun + 60 * training.minutes - figures
+    trial = Trial(text, model, training)
+    update, free = trial.seconds_of_an_update(over - time.perf_counter()), trial.seconds_of_the_end()
+    left = over - time.perf_counter() - free
+    if update > left + UTMOST:
+        raise SettingError(
+            f"an update takes about {update:.1f} s here, and of --minutes {training.minutes:g} "
+            f"{max(left, 0):.1f} s are left for training; give more minutes, or a smaller --hidden, "
+            "--layers, --streams or --seq-len"
+        )
+    return Budget(max(1, int(left / update)), over - free, over + GRACE)
+
+
+@dataclass
+class Trial:
+    """An engine that is thrown away when its speed has been measured."""
+
+    text: Text
+    model: ModelSettings
+    training: TrainingSettings
+
+    def __post_init__(self) -> None:
+        self.ids = self.text.ids[: trained_on(len(self.text), self.training)]
+        state = TrainingState.initial(self.model, self.training)
+        self.engine: Engine = ENGINES[self.training.engine](self.model, self.training, state, self.ids)
+
+    def seconds_of_an_update(self, left: float) -> float:
+        """By a few updates; where one of them would take a good part of the time left, by a part of one."""
+        x, y = Streams.of(len(self.ids), self.training).read(self.ids, 0)
+        zero = zero_state(self.model, self.training.streams, self.training.dtype)
+        short = max(1, len(x) // 16)
+        part = timed(lambda n: self.engine.read(x[:n], y[:n], zero), short)
+        estimate = READING * part * len(x) / short
+        if estimate > left / 10:
+            return estimate
+        rates, enough = np.full(MOST, self.training.lr), max(TRIAL, THOROUGH * left)
+        first = timed(lambda n: self.engine.advance(rates[:n]), 1)
+        return first if first > enough else cost(lambda n: self.engine.advance(rates[:n]), enough)[1]
+
+    def seconds_of_the_end(self) -> float:
+        """What the last checkpoint, sample and passage and the reading of all that is held out will take."""
+        training = self.training
+        zero = zero_state(self.model, 1, training.dtype)
+        ids = np.resize(np.asarray(self.ids[: BLOCK + 1], dtype=np.int64), BLOCK + 1)[:, None]
+        reading = cost(lambda n: self.engine.read(ids[:n], ids[1 : n + 1], zero), TRIAL, BLOCK)
+        start, source = Start(zero, ids[0]), Source(training.seed, SAMPLE)
+        writing = cost(lambda n: self.engine.sample(start, n, Choice(), source), TRIAL, BLOCK)
+        held_out = len(self.text) - len(self.ids)
+        blocks, longest = -(-held_out // BLOCK), LONG_READING * 60 * training.minutes
+        written = training.sample_length + training.passage_length
+        taken = 10 * of(reading, WARM) + 2 * of(writing, written / 2)
+        taken += min(blocks * of(reading, held_out / max(blocks, 1)), longest)
+        saved = self.engine.get_state().parameters.nbytes * 5 / BYTES_A_SECOND
+        return SPARE * taken + SAVING + saved
+
+
+def of(cost: tuple[float, float], units: float) -> float:
+    """The seconds of so many units of work."""
+    return cost[0] + cost[1] * units
+
+
+def cost(work: Callable[[int], object], seconds: float, most: int = MOST) -> tuple[float, float]:
+    """The seconds of a work without any unit, and of each unit: from one unit, and from growing portions
+    until one takes so long, and twice as long as the one."""
+    first = min(timed(work, 1), timed(work, 1))
+    size, took = 1, first
+    while size < most and took < max(seconds, 2 * first):
+        size = min(most, 4 * size)
+        took = timed(work, size)
+    each = max(took - first, took / 20) / (size - 1)
+    return max(0.0, first - each), each
+
+
+def timed(work: Callable[[int], object], size: int) -> float:
+    """The seconds that a portion of work takes."""
+    begun = time.perf_counter()
+    work(size)
+    return max(time.perf_counter() - begun, 1e-9)

@@ -1,0 +1,92 @@
+"""How many updates a training makes: a number, the plan of a run that is repeated, or what a time allows.
+
+The learning rate is a function of the updates done and the updates in all. So a time is turned into updates
+by the speed that was measured, and each correction is kept: a training that goes by the kept plan makes the
+same updates to the bit, however fast it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from hornbook.events import Planned
+
+CLOSER = 0.9  # a correction is due when the time left has shrunk so far since the last look at the clock,
+FIRST = 0.1  # seconds, or when so long a time, then twice that, then four times, … has gone by
+SLACK = 0.01  # of the updates that are left: smaller corrections are not worth one
+
+
+class Plan:
+    """Updates that are planned beforehand: `total` in all, corrected by each of the steps at its update."""
+
+    def __init__(self, total: int, steps: Sequence[Planned] = ()) -> None:
+        self.total = total
+        self.steps = {step.update: step for step in steps}
+
+    @classmethod
+    def again(cls, steps: Sequence[Planned]) -> Plan:
+        """The plan of another run, its first step at update 0."""
+        return cls(steps[0].remaining, steps)
+
+    def correction(self, update: int) -> Planned | None:
+        """The step that holds from this update on, where one begins; it is taken."""
+        step = self.steps.get(update)
+        if step:
+            self.total = update + step.remaining
+        return step
+
+    def next_step(self, update: int) -> int:
+        """The update at which the plan is to be asked again: its next step, or the end."""
+        return min((at for at in self.steps if at > update), default=self.total)
+
+    def in_time(self) -> bool:
+        """Whether there is time to read on in the held-out part when all updates are made."""
+        return True
+
+
+class Budget(Plan):
+    """Updates until a moment. `planned` of them are expected at first; `end` is the moment at which the last
+    is to be made, `close` the one at which all reading ends."""
+
+    def __init__(
+        self, planned: int, end: float, close: float, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        super().__init__(planned)
+        self.end, self.close, self.clock = end, close, clock
+        self.marks: list[tuple[float, int]] = []  # (moment, updates made by then)
+        self.due = 0.0  # the moment of the next look at the clock
+
+    def correction(self, update: int) -> Planned | None:
+        """What the speed of the last half of the time so far makes of the time left, where it is time to look
+        and the plan has to change by more than a hundredth; the end of the plan when the time is over."""
+        now = self.clock()
+        if not self.marks:
+            self.look(now, update)
+            return Planned(update, self.total - update)
+        before = self.total - update
+        if before and now < min(self.due, self.end):
+            return None
+        remaining = max(0, int((self.end - now) * self.speed(now, update)))
+        self.look(now, update)
+        slack = SLACK * (before or update) if remaining else 0
+        if abs(remaining - before) <= slack:
+            return None
+        self.total = update + remaining
+        return Planned(update, remaining)
+
+    def look(self, now: float, update: int) -> None:
+        """Remember this look at the clock, and when the next one is due."""
+        self.marks.append((now, update))
+        gone, left = now - self.marks[0][0], self.end - now
+        self.due = now + min(max(gone, FIRST), (1 - CLOSER) * max(left, 0.0))
+
+    def speed(self, now: float, update: int) -> float:
+        """Updates a second, with all that lies between them, over the last half of the time so far."""
+        half = (self.marks[0][0] + now) / 2
+        moment, made = max((mark for mark in self.marks if mark[0] <= half), default=self.marks[0])
+        return (update - made) / max(now - moment, 1e-9)
+
+    def in_time(self) -> bool:
+        """Whether there is time to read on in the held-out part."""
+        return self.clock() < self.close
