@@ -1,11 +1,11 @@
 """Evaluation: the mean cost of a character of a text, read as one stream, and by windows of fixed length.
 
 As one stream the network reads on to the end, as `scoring` does, from the state in which the model starts to
-write: each character is foretold after all before it. A model that sees a fixed number of characters, such as a transformer, is measured by windows; so a text
-can be cut into them here too. Windows of W characters lie side by side, the last one shorter; the state is
-zero before each, its first character is only read, and each of the others is foretold after those before it
-in the window. Unknown characters cost ln(K + 1) nats either way and are not read, so windows are cut from
-what is left without them.
+write: each character is foretold after all before it. A model that sees a fixed number of characters, such as
+a transformer, is measured by windows; so a text can be cut into them here too. Windows of W characters lie
+side by side, the last one shorter; the state is zero before each, its first character is only read, and each
+of the others is foretold after those before it in the window. Unknown characters cost ln(K + 1) nats either
+way and are not read, so windows are cut from what is left without them.
 """
 
 from __future__ import annotations
