@@ -44,7 +44,7 @@ def test_runs_are_compared_here_and_on_a_page(hornbook, run):
     assert told.code == 0
     assert told.out.splitlines()[-1] == "compare.html"
     heads = told.out.splitlines()[1].split()
-    assert heads == ["run", "lr", "done", "best", "last", "bits", "updates/s"]
+    assert heads == ["run", "best", "last", "bits", "done", "updates/s", "lr"]
     page = (run.parents[1] / "compare.html").read_text()
     assert "<svg" in page
     assert "lr 0.3" in page

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from hornbook.originality import Copy
 from hornbook.parameters import count, shapes
 from hornbook.report import checks
 from hornbook.report.content import report_of
@@ -16,6 +17,7 @@ from hornbook.report.document import Beside, Code, Document, Figure, Note, Passa
 from hornbook.report.inside import liveliest, toned
 from hornbook.report.subject import Subject
 from hornbook.report.wording import duration, error_of, listed, percent, ratio
+from hornbook.report.writing import copied
 from hornbook.runs import Run
 
 SECTIONS = [
@@ -118,6 +120,16 @@ def test_the_longest_copy_stands_at_its_place_in_the_text(document, trained):
     place = int(re.search(r"character ([\d,]+) on", passage.under)[1].replace(",", ""))
     quote = passage.spans[0].text
     assert Run(trained).text()[place : place + len(quote)] == quote
+
+
+def test_a_copy_that_is_mostly_blank_can_be_seen(trained):
+    subject = Subject(Run(trained))
+    blank = copied(subject, Copy(10, 0, 0, 10, " " * 7 + "\nab"), "copy")
+    assert blank.spans[0].text == "␣␣␣␣␣␣␣↵\nab"
+    assert "␣ is a space" in blank.under
+    plain = copied(subject, Copy(9, 0, 0, 10, "ab cd\nefg"), "copy")
+    assert plain.spans[0].text == "ab cd\nefg"
+    assert "␣" not in plain.under
 
 
 def test_the_command_trains_the_same_again(document, trained):

@@ -13,7 +13,7 @@ import pytest
 
 from hornbook.errors import InputError, SettingError, StorageError
 from hornbook.report.charts import in_a_file
-from hornbook.report.document import Document, Passage, Section, Span, Table, spans
+from hornbook.report.document import Beside, Block, Document, Passage, Section, Span, Table, spans
 from hornbook.report.html import page
 from hornbook.report.markdown import markdown, plain
 from hornbook.report.toned import columns, lines, toned_svg
@@ -33,10 +33,22 @@ NASTY = (
 )
 
 
+BREAK = "\u200b"  # where a long row of signs may be broken
+A4_WIDTH, MARGIN = 595.3, 82.2 - 2  # points
+needs_pdftotext = pytest.mark.skipif(
+    not shutil.which("pdftotext"), reason="pdftotext is missing (apt-get install poppler-utils)"
+)
+
+
 def words_of(html: str) -> str:
     """What a browser would show of a page."""
     tree = html5lib.parse(html, namespaceHTMLElements=False)
     return "".join(tree.find("body").itertext())
+
+
+def of_one(block: Block) -> Document:
+    """A document of one block."""
+    return Document("t", "s", (Section("one", (block,)),)).numbered()
 
 
 def of(text: str) -> Document:
@@ -101,13 +113,52 @@ def test_any_text_can_be_set_as_pdf(text):
     assert b"%%EOF" in made[-20:]
 
 
-@pytest.mark.skipif(
-    not shutil.which("pdftotext"), reason="pdftotext is missing (apt-get install poppler-utils)"
-)
+@needs_pdftotext
 @pytest.mark.parametrize("text", NASTY[:6])
 def test_any_text_shows_as_text_in_a_pdf(text):
     done = subprocess.run(["pdftotext", "-", "-"], input=pdf(of(text)), capture_output=True, check=True)
-    assert "".join(text.split()) in "".join(done.stdout.decode().split())
+    assert "".join(text.split()) in "".join(done.stdout.decode().replace(BREAK, "").split())
+
+
+def places(document: Document) -> list[tuple[float, float, str]]:
+    """Where each word of a PDF begins and ends across the page, in points, and the word."""
+    done = subprocess.run(
+        ["pdftotext", "-bbox", "-", "-"], input=pdf(document), capture_output=True, check=True
+    )
+    found = re.findall(r'xMin="([\d.]+)".*? xMax="([\d.]+)".*?>(.*)</word>', done.stdout.decode())
+    return [(float(left), float(right), word) for left, right, word in found]
+
+
+def spoken(words: int) -> Passage:
+    """A passage of so many real words and the spaces between them."""
+    spans_ = [span for i in range(words) for span in (Span("Gryphon" if i % 3 else "the", "word"), Span(" "))]
+    return Passage("Low temperature", tuple(spans_))
+
+
+@needs_pdftotext
+@pytest.mark.parametrize(
+    "passage",
+    [
+        spoken(60),
+        Passage("noise", (Span("x" * 300),)),
+        Passage("noise", (Span("a" * 30 + "  " + "b" * 30 + "\n" + "c" * 30, "word"),)),
+        Passage("tones", tuple(Span(c, tone=i % 9 - 4) for i, c in enumerate("all of it, and " * 30))),
+    ],
+    ids=["words", "no space", "both", "tones"],
+)
+@pytest.mark.parametrize("fixed", [False, True])
+def test_in_a_pdf_passages_keep_to_their_column(passage, fixed):
+    document = Document("t", "s", (Section("Sampling", (Beside((passage,) * 3), passage)),), fixed)
+    right = [x for _, x, _ in places(document.numbered())]
+    assert len(right) > 20
+    assert max(right) < A4_WIDTH - MARGIN
+
+
+@needs_pdftotext
+def test_in_a_pdf_spaces_at_the_start_of_a_line_are_kept_and_others_may_be_broken():
+    words_ = (Span("one\n"), Span("  two"), Span(" three", "word"), Span(" "), Span("four\n five", "word"))
+    left = {word: x for x, _, word in places(of_one(Passage("t", words_)))}
+    assert left["one"] < left["five"] < left["two"] < left["three"] < left["four"]
 
 
 def test_a_pdf_says_which_characters_no_font_has():

@@ -128,7 +128,7 @@ def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
                 axes.fill_between(
                     updates, length * low, length * high, color=style["color"], alpha=0.2, linewidth=0
                 )
-        axes.legend(loc="upper right", fontsize=8)
+        axes.figure.legend(loc="outside lower left", fontsize=8)
 
     lasts = listed(
         [f"{name}: {length * together(group)[1][-1]:.2f}" for group, name in zip(found, labels, strict=True)]
@@ -137,7 +137,7 @@ def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
     bands = " Runs that differ only in their seed are one line, their mean, in a band of all."
     return Figure(
         "compare",
-        (chart("compare", "Smooth loss", "update", unit, draw, (6.4, 3.6)),),
+        (chart("compare", "Smooth loss", "update", unit, draw, (4.6, 2.8 + 0.16 * len(found))),),
         "Smooth loss over updates." + bands * many,
         f"A line for each kind of run, at its end at {lasts}.",
     )
@@ -172,9 +172,9 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
     return Table(
         f"Best and last smooth loss in {unit}, the best one in bits a character, speed, and the settings "
         "that differ.",
-        ("run", *(key.replace("_", " ") for key in differing), "done", "best", "last", "bits", "updates/s"),
+        ("run", "best", "last", "bits", "done", "updates/s", *(key.replace("_", " ") for key in differing)),
         tuple(
-            (one.name, *(one.settings[key] for key in differing), *reached(one.run, length))
+            (one.name, *reached(one.run, length), *(one.settings[key] for key in differing))
             for one in compared
         ),
     )
@@ -189,9 +189,9 @@ def reached(run: Run, length: int) -> tuple[str, ...]:
     nats = best / run.config.training.seq_len
     scale = length / run.config.training.seq_len
     return (
-        f"{summary['updates']:,}",
         f"{best * scale:.2f}" if length > 1 else f"{nats:.3f}",
         f"{last * scale:.2f}" if length > 1 else f"{last * scale:.3f}",
         f"{nats / math.log(2):.3f}",
+        f"{summary['updates']:,}",
         f"{summary['updates_per_second']:,.0f}",
     )

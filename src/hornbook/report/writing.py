@@ -24,6 +24,7 @@ SHORTEST = 20  # characters of a part of the text that anything is measured on
 SEED = 0
 BLANK = 0.5  # the share of white space above which it is told
 QUOTED = 600  # characters of a copy
+SEEN = str.maketrans({" ": "␣", "\n": "↵\n"})  # of a copy that is mostly blank
 CHOICES: tuple[tuple[str, str, float, float], ...] = (
     ("temperature 0.5", "low temperature, 0.5", 0.5, 1.0),
     ("temperature 0.8", "medium temperature, 0.8", 0.8, 1.0),
@@ -230,9 +231,11 @@ def copied(subject: Subject, copy: Copy, title: str) -> Passage:
     line = subject.characters.count("\n", 0, copy.training_offset) + 1
     rest = (Span(f" … and {copy.length - QUOTED:,} more", "faint"),) if copy.length > QUOTED else ()
     share = copy.training_offset / len(subject.characters)
+    blank = sum(map(str.isspace, copy.quote)) > BLANK * len(copy.quote)
+    quote = copy.quote[:QUOTED].translate(SEEN if blank else {})
     return Passage(
         f"{title}: {copy.length:,} characters",
-        (Span(copy.quote[:QUOTED]), *rest),
+        (Span(quote), *rest),
         f"in the training text from character {copy.training_offset:,} on, in line {line:,} "
-        f"({percent(share)} of the way)",
+        f"({percent(share)} of the way)" + "; ␣ is a space, ↵ the end of a line" * blank,
     )
