@@ -228,6 +228,11 @@ class Run:
             reason = str(error).rpartition("; ")[0]  # without the advice to name another
             raise RunFolderError(f"the text that {self.folder} was trained on is gone: {reason}") from error
 
+    def read_in_training(self) -> str:
+        """The part of the text that was trained on: all but what was held out. Raises as `text` does."""
+        text = self.text()
+        return text[: trained_on(len(text), self.config.training)]
+
     def held_out(self) -> str:
         """The part of the text that the run held out. Raises RunFolderError where it held out nothing, and
         as `text` does."""

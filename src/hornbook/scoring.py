@@ -26,7 +26,7 @@ from hornbook.engines import Engine, Reading
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
 from hornbook.markup import COLOURS, coloured, facts, surprise_class
-from hornbook.vocabulary import Vocabulary, code_row, shown
+from hornbook.vocabulary import UNITS, Vocabulary, code_row, shown
 
 BLOCK = 4096  # characters read at a time
 PASSAGE, SHORTEST = 100, 20  # characters
@@ -130,6 +130,11 @@ class Score:
     tokens: str = "chars"  # what stands for a character in `text`, as in a Vocabulary
 
     @property
+    def unit(self) -> str:
+        """What one of the N is called."""
+        return UNITS[self.tokens]
+
+    @property
     def characters(self) -> int:
         """The length of the text, N."""
         return len(self.nats)
@@ -208,17 +213,17 @@ class Score:
     def figures(self) -> dict[str, str]:
         """The figures as they are shown."""
         return {
-            "characters": f"{self.characters:,}",
+            f"{self.unit}s": f"{self.characters:,}",
             "unknown to the model": f"{self.unknown_characters:,}",
-            "bits per character": f"{self.bits_per_character:.4f}",
-            "nats per character": f"{self.nats_per_character:.4f}",
+            f"bits per {self.unit}": f"{self.bits_per_character:.4f}",
+            f"nats per {self.unit}": f"{self.nats_per_character:.4f}",
             "perplexity": perplexity_words(self.nats_per_character),
         }
 
     def _repr_html_(self) -> str:
         """The score in a notebook: its figures, its baselines, and the start of the text in colours."""
         baselines = {name: f"{bits:.3f}" for name, bits in self.baselines.items()}
-        beside = facts("baselines, bits per character", baselines) if baselines else ""
+        beside = facts(f"baselines, bits per {self.unit}", baselines) if baselines else ""
         excerpt = coloured(self.text[:SHOWN], self.classes(0, SHOWN))
         return f"<style>{COLOURS}</style>{facts('hornbook score', self.figures())}{beside}{excerpt}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,8 +62,11 @@ def test_any_file_is_trained_on_sampled_and_scored(hornbook, folder, content):
     told = hornbook("score", "run", "any.bin", "--no-baselines", "--json")
     assert json.loads(told.out)["characters"] == len(content)
     assert json.loads(told.out)["unknown_characters"] == 0
-    assert hornbook("inside", "run", "any.bin", "--unit", 3).code == 0
-    assert hornbook("inside", "run", "any.bin").code == 0
+    assert (
+        "each byte stands here as its character in Latin-1"
+        in hornbook("inside", "run", "any.bin", "--unit", 3).out
+    )
+    assert re.search(r"over \d+ bytes? ", hornbook("inside", "run", "any.bin").out)
 
 
 def test_a_sample_in_a_pipe_is_the_prompt_and_the_bytes_and_nothing_else(run):
@@ -130,6 +134,9 @@ def test_bytes_from_standard_input_are_kept_as_they_are(hornbook):
 
 def test_a_score_beside_n_grams_and_compressors_counts_bytes(hornbook, run, image):
     told = hornbook("score", run, image, "--html", "page.html")
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "bits per byte" in page
+    assert "per character" not in page
     assert (told.code, "900" in told.out, "bits/byte" in told.out) == (0, False, True)
     assert f"{len(PNG)} bytes" in told.out
     assert "Latin-1" in Path("page.html").read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hornbook import Run, load
+from hornbook.scoring import baselines_for
 
 SMALL = ("--hidden", 8, "--seq-len", 5, "--sample-length", 20)
 CLOCK = ("seconds", "characters_per_second")
@@ -181,3 +182,12 @@ def test_a_validation_that_cannot_be_is_refused(refused, book, flags, told):
 )
 def test_a_member_of_the_family_that_cannot_be_is_refused(refused, book, flags, told):
     assert told in refused("train", book, *flags.split(" "))
+
+
+def test_n_grams_do_not_know_what_was_held_out_and_it_may_be_copied(hornbook, held_out, story, folder):
+    (folder / "rest.txt").write_text(story[1800:])
+    told = hornbook("score", held_out, "rest.txt", "--json")
+    assert json.loads(told.out)["baselines"] == baselines_for(story[1800:], story[:1800])
+    assert Run(held_out).read_in_training() == story[:1800]
+    text = hornbook("sample", held_out, "--no-copy", 12, "--length", 300).out
+    assert not any(text[i : i + 13] in story[:1800] for i in range(len(text) - 12))

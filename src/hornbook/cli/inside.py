@@ -59,11 +59,13 @@ def inside(
     found = Inside.look(characters, hidden)
     part = slice(start, start + length)
     if unit is None:
-        tell_best(found, len(characters), len(text), as_json)
+        tell_best(found, extent(len(characters), len(text), text.vocabulary.unit), as_json)
     elif as_json:
         print(json.dumps(record(found, unit, characters[part], hidden[part, unit])))
     else:
         show_unit(found, unit, characters[part], hidden[part, unit])
+        if text.vocabulary.tokens == "bytes":
+            print("each byte stands here as its character in Latin-1")
 
 
 def findings(found: tuple[UnitFinding, ...]) -> list[dict[str, Any]]:
@@ -77,17 +79,20 @@ def record(found: Inside, unit: int, passage: str, activations: Array) -> dict[s
     return {"unit": unit, "follows": findings(found.followed(unit)), "text": passage, "activations": values}
 
 
-def tell_best(found: Inside, characters: int, every: int, as_json: bool) -> None:
-    """Print the best units of every feature, over some of a text's characters or all."""
-    from hornbook.cli.words import console_for_tables
+def extent(characters: int, every: int, unit: str) -> str:
+    """How much of a text was looked into."""
     from hornbook.report.wording import counted
+
+    return f"the first {characters:,} of " * (characters < every) + counted(every, unit)
+
+
+def tell_best(found: Inside, over: str, as_json: bool) -> None:
+    """Print the best units of every feature, and over how much of a text."""
+    from hornbook.cli.words import console_for_tables
 
     if as_json:
         print(json.dumps(findings(found.best(BEST)), indent=2))
         return
-    over = counted(every, "character")
-    if characters < every:
-        over = f"the first {characters:,} of {over}"
     print(f"The units that follow each thing best, over {over} (Pearson's r):")
     console_for_tables().print(best_table(found))
     print("see one of them with --unit")

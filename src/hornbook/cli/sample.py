@@ -75,7 +75,7 @@ def sample(
 def guard_of(run: Run, model: Model, limit: int) -> CopyGuard:
     """What holds the texts back from copying. Raises SettingError where the training text cannot be read."""
     try:
-        training = run.text()[:]
+        training = run.read_in_training()
     except RunFolderError as error:
         back = "put it back as it was, or " if run.config.sources else ""
         raise SettingError(

@@ -77,7 +77,7 @@ def score(
 def training_text(run: Run) -> str | None:
     """The text that a run was trained on; where it cannot be read again, that is told."""
     try:
-        return run.text()[:]
+        return run.read_in_training()
     except RunFolderError as error:
         print(f"warning: no n-grams: {error}", file=sys.stderr)
         return None
@@ -111,16 +111,15 @@ def show(result: Score, text_name: str, run: str) -> None:
     """Print the tables."""
     from hornbook.cli.words import console_for_tables, printable
     from hornbook.report.wording import counted
-    from hornbook.vocabulary import UNITS
 
     console = console_for_tables()
-    print(printable(f"{text_name}, read by {run}: {counted(result.characters, UNITS[result.tokens])}"))
+    print(printable(f"{text_name}, read by {run}: {counted(result.characters, result.unit)}"))
     if result.unknown_characters:
         share = f"{result.unknown_characters:,} of them ({result.unknown_characters / result.characters:.2%})"
         print(f"{share} the model has never seen; each costs ln({result.symbols:,} + 1) nats")
     console.print(costs(result))
     for title, passages in result.extremes().items():
-        console.print(passages_table(title, passages, UNITS[result.tokens]))
+        console.print(passages_table(title, passages, result.unit))
 
 
 def costs(result: Score) -> Table:
@@ -131,11 +130,10 @@ def costs(result: Score) -> Table:
     from rich.table import Table
 
     from hornbook.scoring import perplexity_words
-    from hornbook.vocabulary import UNITS
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
-    unit = UNITS[result.tokens]
+    unit = result.unit
     for heading in (f"bits/{unit}", f"nats/{unit}", "perplexity"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, bits in {"this model": result.bits_per_character, **result.baselines}.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hornbook.markup import (
     BIT_LEVELS,
@@ -98,20 +98,21 @@ def surprise_page(score: Score, guesses: Guesses, symbols: str, text_name: str, 
 <body>
 <main>
 <h1>{title}</h1>
-<p>How much each character of {escaped(text_name)} surprises the model {escaped(model_name)}, in bits:
+<p>How much each {score.unit} of {escaped(text_name)} surprises the model {escaped(model_name)}, in bits:
 -log2 of the probability that the model gave it after reading all before it, from the state in which it starts
 to write.</p>
 <div class="tables">
 {facts("The text under the model", score.figures())}
-{baselines_table(score.baselines)}
+{baselines_table(score)}
 </div>
 {passages(score)}
-<h2>Character by character</h2>
+<h2>{score.unit.capitalize()} by {score.unit}</h2>
 {legend(score)}
-<p class="note">{BYTE_NOTE[score.tokens]}{length_note(score.characters, shown)}Point at a
-character, touch it, or move with the arrow keys, to see what the model expected there.</p>
+<p class="note">{BYTE_NOTE[score.tokens]}{length_note(score, shown)}Point at a
+{score.unit}, touch it, or move with the arrow keys, to see what the model expected there.</p>
 <output id="told" for="text">Nothing is pointed at yet.</output>
-<div id="text" class="hornbook-text" tabindex="0" role="group" aria-label="The text, character by character">\
+<div id="text" class="hornbook-text" tabindex="0" role="group" \
+aria-label="The text, {score.unit} by {score.unit}">\
 {characters(score, shown)}</div>
 </main>
 <script type="application/json" id="data">{script_json(hover_data(score, guesses, symbols, shown))}</script>
@@ -121,24 +122,24 @@ character, touch it, or move with the arrow keys, to see what the model expected
 """
 
 
-def baselines_table(baselines: Mapping[str, float]) -> str:
+def baselines_table(score: Score) -> str:
     """What others need for the same text; nothing where that was not measured."""
-    if not baselines:
+    if not score.baselines:
         return ""
-    return facts("Baselines, bits per character", {name: f"{bits:.3f}" for name, bits in baselines.items()})
+    found = {name: f"{bits:.3f}" for name, bits in score.baselines.items()}
+    return facts(f"Baselines, bits per {score.unit}", found)
 
 
 def passages(score: Score) -> str:
     """The passages that stand out."""
-    return "\n".join(passages_table(title, found) for title, found in score.extremes().items())
+    return "\n".join(passages_table(title, found, score.unit) for title, found in score.extremes().items())
 
 
-def passages_table(caption: str, found: Sequence[Passage]) -> str:
+def passages_table(caption: str, found: Sequence[Passage], unit: str) -> str:
     """Passages of the text, each with its place and its cost."""
     rows = [(f"{p.start:,}", f"{p.bits_per_character:.2f}", p.text) for p in found]
-    return (
-        f'<div class="wide">{table(caption, ("from character", "bits per character", "passage"), rows)}</div>'
-    )
+    heads = (f"from {unit}", f"bits per {unit}", "passage")
+    return f'<div class="wide">{table(caption, heads, rows)}</div>'
 
 
 def legend(score: Score) -> str:
@@ -148,13 +149,12 @@ def legend(score: Score) -> str:
     return f'<p class="hornbook-text">bits {" ".join(levels)}{unknown}</p>'
 
 
-def length_note(characters: int, shown: int) -> str:
+def length_note(score: Score, shown: int) -> str:
     """What is said where not all of a text is shown."""
-    if shown == characters:
+    if shown == score.characters:
         return ""
-    return (
-        f"Here are the first {shown:,} of {characters:,} characters; the figures above are of all of them. "
-    )
+    part = f"the first {shown:,} of {score.characters:,} {score.unit}s"
+    return f"Here are {part}; the figures above are of all of them. "
 
 
 def characters(score: Score, shown: int) -> str:
