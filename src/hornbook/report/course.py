@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
-from hornbook.report.document import Block, Figure, Passage, Section, note, say, strong
+from hornbook.report.document import Block, Figure, Passage, Section, Span, note, say, strong
 from hornbook.report.subject import Subject
 from hornbook.report.wording import counted, loss_words, percent
 
@@ -91,9 +91,9 @@ def mark_epochs(axes: Axes, marks: Iterable[int]) -> None:
 
 
 def mark_best(axes: Axes, summary: dict[str, Any]) -> None:
-    """The lowest smooth loss and its update."""
+    """The lowest smooth loss and its update, unless the best model was chosen by another loss."""
     best, update = summary.get("best_smooth_loss"), summary.get("best_update")
-    if best is None or not update:
+    if best is None or not update or summary.get("validation"):
         return
     axes.plot([update], [best], "o", color=RUST, markersize=3.5)
     axes.annotate(
@@ -212,6 +212,20 @@ def words_under(subject: Subject, text: str) -> str:
     return f"{real} of {counted(every, 'word')} real ({percent(real / every)})"
 
 
+def chosen_by(summary: dict[str, Any]) -> tuple[str | Span, ...]:
+    """By which loss the best model was chosen, and this."""
+    validation = summary.get("validation")
+    if not validation:
+        words = loss_words(summary["best_smooth_loss"], summary["seq_len"])
+        return "The best model is the one with the lowest smooth loss, ", strong(words)
+    nats, bits = validation["nats_per_character"], validation["bits_per_character"]
+    return (
+        "The best model is the one with the lowest loss on what was held out: for all "
+        f"{validation['characters']:,} characters of that it needs ",
+        strong(f"{nats:.3f} nats, {bits:.3f} bits a character"),
+    )
+
+
 def best_model(subject: Subject) -> Section:
     """Which update, which loss, and what it writes."""
     summary = subject.summary
@@ -219,13 +233,11 @@ def best_model(subject: Subject) -> Section:
         return Section(
             "Best model", (note(f"There is no best model yet: {subject.why_no_model or 'no loss'}."),)
         )
-    words = loss_words(summary["best_smooth_loss"], summary["seq_len"])
     return Section(
         "Best model",
         (
             say(
-                "The best model is the one with the lowest smooth loss, ",
-                strong(words),
+                *chosen_by(summary),
                 f", reached by update {summary['best_update']:,}. The {len(subject.passage):,} characters "
                 "that it writes:",
             ),

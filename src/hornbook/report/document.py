@@ -17,7 +17,7 @@ K = TypeVar("K")
 TONES = 4  # of an activation in either direction: -4 … 4
 SPAN_KINDS = ("", "code", "strong", "word", "faint", "variable", "sub", "sup")
 EQUATION = re.compile(r"_\{([^}]*)\}|_(\w)|\^\{([^}]*)\}|\^(\w)|([^\W\d_Σ]+)")
-FUNCTIONS = frozenset(("tanh", "softmax", "log", "clip", "loss"))
+FUNCTIONS = frozenset(("tanh", "softmax", "log", "clip", "min", "loss"))
 
 
 @dataclass(frozen=True)

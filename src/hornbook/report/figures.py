@@ -81,7 +81,7 @@ def draw_validation(axes: Axes, rows: Rows, seq_len: int) -> tuple[int, float] |
     if not points:
         return None
     axes.plot(*zip(*points, strict=True), color=ACCENT, linewidth=1.0, marker=".", markersize=3)
-    axes.set_title("Smooth loss, and the loss on the held-out part (dots)", loc="left", color=INK)
+    axes.set_title("Smooth loss, and validation (dots)", loc="left", color=INK)
     return min(points, key=lambda point: point[1])
 
 

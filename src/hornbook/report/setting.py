@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields
 
-from hornbook.config import Clip, TrainingSettings
+from hornbook.config import (
+    PRESETS,
+    RHYTHM,
+    ModelSettings,
+    TrainingSettings,
+    preset_for,
+    settings,
+    to_table,
+)
 from hornbook.originality import WORD
 from hornbook.parameters import count
 from hornbook.report.document import (
@@ -22,11 +29,13 @@ from hornbook.report.document import (
     say,
     spans,
 )
+from hornbook.report.recipe import descent, network, order, recipe, start
 from hornbook.report.subject import LARGEST, Subject
 from hornbook.report.wording import counted, duration, listed, loss_words
+from hornbook.streams import trained_on
 from hornbook.text_files import BUILT_IN
 
-NOT_FLAGS = ("vocabulary", "cell", "layers", "streams", "objective", "passage_length")
+NOT_FLAGS = ("vocabulary", "preset", "engine", "shards", "threads", "passage_length")
 
 
 def introduction(subject: Subject) -> Section:
@@ -102,33 +111,33 @@ def setting(subject: Subject) -> Section:
                 "against the "
                 "gradient of the loss:"
             ),
-            equations(*recipe(subject.run.config.training)),
+            equations(*recipe(subject.run.config.model, subject.run.config.training)),
             Facts(tuple(facts(subject))),
             *again(subject),
         ),
     )
 
 
-def recipe(training: TrainingSettings) -> list[str]:
-    """The mathematics of the training, a line an equation."""
-    clip = Clip.parse(training.clip)
-    mean = "1/T " if training.objective == "mean" else ""
-    clipped = {
-        "value": [f"g ← clip(g, −{clip.limit:g}, {clip.limit:g})"],
-        "norm": [f"g ← g · min(1, {clip.limit:g} / ‖g‖)"],
-        "none": [],
-    }[clip.kind]
-    steps = {
-        "adagrad": ["m ← m + g^2", f"θ ← θ − {training.lr:g} g / √(m + 10^{{−8}})"],
-        "sgd": [f"θ ← θ − {training.lr:g} g"],
-    }[training.optimizer]
-    return [
-        "h_t = tanh(x_t U + h_{t−1} W + b)",
-        "p_t = softmax(h_t V + c)",
-        f"loss = −{mean}Σ_t log p_t[y_t]",
-        *clipped,
-        *steps,
-    ]
+def length(subject: Subject) -> str:
+    """How many updates were made, and what was asked for."""
+    training, made = subject.run.config.training, counted(subject.updates, "update")
+    early = f", ended by {counted(training.patience, 'evaluation')} without a new best"
+    ended = early if subject.summary.get("stopped_early") else ""
+    if training.minutes:
+        return f"{made}, as many as {training.minutes:g} minutes allowed{ended}"
+    return f"{subject.updates:,} of {counted(training.updates, 'update')}{ended}"
+
+
+def held_out(subject: Subject) -> str:
+    """What is held out, and how often the network is evaluated on it."""
+    training, characters = subject.run.config.training, subject.run.config.text["characters"]
+    if not training.validation:
+        return ""
+    tail = counted(characters - trained_on(characters, training), subject.unit)
+    return (
+        f"the text’s last {tail}; the network is evaluated on them every "
+        f"{counted(training.evaluate_every, 'update')}"
+    )
 
 
 def how_much(subject: Subject) -> str:
@@ -145,15 +154,12 @@ def facts(subject: Subject) -> list[tuple[str, Spans]]:
     sha = ", ".join(source.sha256[:12] for source in config.sources)
     rows = {
         "Text": f"{subject.name}: {how_much(subject)}" + (f"; SHA-256 {sha}…" if sha else ""),
-        "Model": f"{model.cell}, {counted(model.hidden, 'hidden unit')} (H), {count(model):,} parameters",
-        "Reading": f"{counted(training.seq_len, 'character')} an update (T), in order; the hidden state is "
-        "carried on, and zero where the text starts again",
-        "Initial values": f"U, V, W normal with deviation {training.init_scale:g}; b, c zero; "
-        f"seed {training.seed}",
-        "Optimizer": f"{'AdaGrad' if training.optimizer == 'adagrad' else 'SGD'}, "
-        f"learning rate {training.lr:g}; {clipping(training)}",
-        "Length": f"{subject.updates:,} of {training.updates:,} updates, "
-        f"{subject.updates / subject.updates_per_epoch:.2f} epochs",
+        "Model": f"{network(model, training)}, {count(model):,} parameters",
+        "Reading": order(training),
+        "Held out": held_out(subject),
+        "Initial values": start(training),
+        "Optimizer": descent(training),
+        "Length": f"{length(subject)}, {subject.updates / subject.updates_per_epoch:.2f} epochs",
         "Smooth loss": "0.999 · smooth loss + 0.001 · loss, from the first loss on",
         "Engine": f"{training.engine}, {training.dtype}",
         "Machine": ", ".join(str(made[key]) for key in ("processor", "level", "system") if made.get(key)),
@@ -163,16 +169,6 @@ def facts(subject: Subject) -> list[tuple[str, Spans]]:
         "Started": str(made.get("started", "")).replace("T", " ").replace("+00:00", " UTC"),
     }
     return [(key, spans(value)) for key, value in rows.items() if value]
-
-
-def clipping(training: TrainingSettings) -> str:
-    """What is done to a gradient, in words."""
-    clip = Clip.parse(training.clip)
-    return {
-        "value": f"each entry of a gradient clipped to ±{clip.limit:g}",
-        "norm": f"gradients scaled to a norm of at most {clip.limit:g}",
-        "none": "gradients not clipped",
-    }[clip.kind]
 
 
 def again(subject: Subject) -> list[Paragraph | Code]:
@@ -194,9 +190,26 @@ def command(subject: Subject) -> str:
     names = [source.path.rpartition("/")[2] for source in config.sources]
     parts = [] if names == [BUILT_IN] else (names or [subject.name])
     parts += ["--tokens", subject.tokens] if subject.tokens != "chars" else []
-    for record in (config.model, config.training):
-        for field in fields(record):
-            value = getattr(record, field.name)
-            if field.name not in NOT_FLAGS and value != field.default and field.name != "engine":
-                parts += [f"--{field.name.replace('_', '-')}", str(value)]
-    return shlex.join(["hornbook", "train", *parts])
+    typed = flags(config.model, config.training)
+    return shlex.join(["hornbook", "train", *parts, *typed])
+
+
+def flags(model: ModelSettings, training: TrainingSettings) -> list[str]:
+    """The flags that make these settings: the preset, where it is not the one that would be taken, and what
+    differs from it."""
+    length = "minutes" if training.minutes else "updates"
+    usual = settings(model.vocabulary, training.preset, **{length: getattr(training, length)})
+    given, default = ({**to_table(pair[0]), **to_table(pair[1])} for pair in ((model, training), usual))
+    planned = ("updates", *RHYTHM) if training.minutes else ()
+    changed = {
+        name: value
+        for name, value in given.items()
+        if name not in (*NOT_FLAGS, *planned) and (value != default[name] or name == length)
+    }
+    classic = to_table(TrainingSettings())
+    if not training.minutes and training.updates == PRESETS[training.preset].get(length, classic[length]):
+        del changed[length]
+    named = [] if preset_for(changed) == training.preset else ["--preset", training.preset]
+    return named + [
+        part for name, value in changed.items() for part in (f"--{name.replace('_', '-')}", str(value))
+    ]

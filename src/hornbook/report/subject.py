@@ -15,7 +15,7 @@ from hornbook.model import Model
 from hornbook.originality import WORD, Corpus, has_spaces
 from hornbook.report.document import Span, Spans
 from hornbook.runs import Run
-from hornbook.streams import Streams
+from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
 from hornbook.vocabulary import UNITS, shown
 
@@ -91,7 +91,7 @@ class Subject:
 
     @property
     def model(self) -> Model | None:
-        """The model at the lowest smooth loss, where it was saved."""
+        """The best model, where it was saved."""
         return self.weights[0]
 
     @property
@@ -101,9 +101,9 @@ class Subject:
 
     @cached_property
     def symbols(self) -> str:
-        """The text, as far as it is searched, with a character for each symbol; empty where it cannot be
-        read."""
-        return "" if self.text is None else self.text[: min(len(self.text), LARGEST)]
+        """The text that was trained on, as far as it is searched, with a character for each symbol; empty
+        where it cannot be read."""
+        return "" if self.text is None else self.text[: min(self.trained_on, LARGEST)]
 
     @cached_property
     def characters(self) -> str:
@@ -126,18 +126,31 @@ class Subject:
 
     @cached_property
     def last_symbols(self) -> str:
-        """The last tenth of the text, for the model to read."""
+        """What the run held out, or where it did not the last tenth of the text, for the model to read."""
+        if self.holds_out and self.text is not None:
+            return self.text[self.trained_on : min(self.trained_on + LARGEST, len(self.text))]
         return self.symbols[len(self.symbols) - len(self.symbols) // HELD_OUT :]
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether a part of the text was not trained on."""
+        return self.run.config.training.validation > 0
+
+    @property
+    def trained_on(self) -> int:
+        """How many symbols of the text were trained on."""
+        return trained_on(self.run.config.text["characters"], self.run.config.training)
 
     @cached_property
     def last_part(self) -> str:
-        """The last tenth of the text: what a person wrote, to set beside what the model writes."""
-        return self.characters[len(self.characters) - len(self.characters) // HELD_OUT :]
+        """What a person wrote, to set beside what the model writes: what was held out, or the last tenth."""
+        return self.shown(self.last_symbols)
 
     @cached_property
     def first_parts(self) -> str:
-        """All of the text but its last tenth."""
-        return self.characters[: len(self.characters) - len(self.characters) // HELD_OUT]
+        """All of the text but that."""
+        end = len(self.symbols) - (0 if self.holds_out else len(self.symbols) // HELD_OUT)
+        return self.shown(self.symbols[:end])
 
     @cached_property
     def corpus(self) -> Corpus | None:
@@ -153,7 +166,7 @@ class Subject:
     def updates_per_epoch(self) -> int:
         """The updates from one start of the text to the next."""
         config = self.run.config
-        return Streams.of(config.text["characters"], config.training).updates_per_epoch
+        return Streams.of(self.trained_on, config.training).updates_per_epoch
 
     @cached_property
     def fixed(self) -> bool:

@@ -75,7 +75,7 @@ def written(model: Model, name: str, title: str, temperature: float, top_p: floa
 
 
 def human(subject: Subject, model: Model) -> list[Written]:
-    """As many characters of the text itself, from its last tenth on."""
+    """As many characters of the text itself, from what was held out, or its last tenth."""
     text = subject.last_symbols[:MEASURED]
     if len(text) < SHORTEST:
         return []
@@ -123,7 +123,7 @@ def measures(subject: Subject, written: Written) -> tuple[str, ...]:
 
 
 def originality(subject: Subject) -> Section:
-    """How much of what the model writes is copied, beside the same of the text's last tenth."""
+    """How much of what the model writes is copied, beside the same of the text's end."""
     if subject.model is None or subject.corpus is None:
         why = subject.why_no_text if subject.corpus is None else subject.why_no_model
         return Section("Originality", (note(f"Nothing to compare: {why}."),))
@@ -134,8 +134,13 @@ def originality(subject: Subject) -> Section:
     return Section("Originality", tuple(compared(subject, model, person, pieces, theirs)))
 
 
+def theirs_is(subject: Subject) -> str:
+    """What part of the text stands beside what the model writes."""
+    return "the part held out" if subject.holds_out else "the text’s last tenth"
+
+
 def human_pieces(subject: Subject) -> list[str]:
-    """The text's last tenth in pieces, none longer than those that the model writes."""
+    """What a person wrote in pieces, none longer than those that the model writes."""
     text = subject.last_part
     size = min(PIECE, len(text) // PIECES)
     return [text[k * size : (k + 1) * size] for k in range(PIECES)] if size >= SHORTEST else []
@@ -146,8 +151,8 @@ def compared(
 ) -> list[Block]:
     """The table, the curve and the longest copies."""
     beside = (
-        f"Beside it stands what a person wrote: the text’s last tenth ({person.characters:,} characters) "
-        "against its first nine."
+        f"Beside it stands what a person wrote: {theirs_is(subject)} ({person.characters:,} characters) "
+        "against all before it."
         if person
         else "The text is too short to set a part of it beside that."
     )
@@ -190,7 +195,8 @@ def figures(
         "longest copy, characters": [f"{o.longest.length:,}" for o, _ in both],
     }
     return Table(
-        "Originality. The held-out text is the last tenth, which this run did read in training; distinct-n "
+        f"Originality. The held-out text is {theirs_is(subject)}, which this run did "
+        f"{'not read' if subject.holds_out else 'read'} in training; distinct-n "
         f"over {PIECES} × {size:,} characters of either; new: the share of substrings of this length that "
         "the "
         "training text lacks.",
