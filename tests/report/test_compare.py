@@ -55,6 +55,29 @@ def test_the_table_has_a_row_a_run_and_a_column_for_each_setting_that_differs(ru
     assert table.rows[0][1] == f"{runs[0].summary['best_smooth_loss']:.2f}"
 
 
+def test_cells_and_optimizers_stand_side_by_side_with_their_validation(runs, tmp_path):
+    more = {**SMALL, "validation": 0.2, "streams": 2}
+    kinds = {"lstm": {"cell": "lstm", "layers": 2}, "gru": {"cell": "gru", "optimizer": "rmsprop"}}
+    family = [
+        hornbook.train(TEXT, out=tmp_path / name, quiet=True, **more, **kind) for name, kind in kinds.items()
+    ]
+    (table,) = (b for b in blocks(comparison([*family, runs[0]])) if isinstance(b, Table))
+    assert table.heads[:2] == ("run", "held out")
+    expected = [f"{run.summary['validation']['bits_per_character']:.3f}" for run in family]
+    assert [row[1] for row in table.rows] == [*expected, "–"]
+    assert {"cell", "layers", "optimizer", "streams", "validation"} <= set(table.heads)
+
+
+def test_runs_by_time_differ_in_their_minutes_not_in_their_updates(tmp_path):
+    family = [
+        hornbook.train(
+            TEXT, out=tmp_path / str(seed), quiet=True, seed=seed, minutes=0.01, hidden=4, seq_len=4
+        )
+        for seed in range(2)
+    ]
+    assert len(groups([Compared(run, "") for run in family])) == 1
+
+
 def test_the_figure_has_a_line_for_each_kind_of_run(runs):
     (figure,) = (b for b in blocks(comparison(runs)) if isinstance(b, Figure))
     assert "optimizer adagrad, lr 0.1 (2 runs)" in figure.svgs[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.config import RHYTHM, ModelSettings, TrainingSettings
 from hornbook.errors import InputError
 from hornbook.report.charts import COLOURS, chart, thinned
 from hornbook.report.document import Block, Document, Figure, Section, Table, note, say
@@ -21,7 +21,8 @@ from hornbook.runs import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ASIDE = {"preset", "vocabulary", "log_every", "sample_every", "sample_length", "passage_length"}
+ASIDE = {"preset", "vocabulary", "threads", "sample_length", "passage_length", *RHYTHM}
+REACHED = ("best", "last", "bits", "done", "updates/s")
 NAMES = [f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind) if f.name not in ASIDE]
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 Reals = npt.NDArray[np.float64]
@@ -39,6 +40,8 @@ class Compared:
         """All settings that matter, and the text, as words."""
         config = self.run.config
         table = {**asdict(config.model), **asdict(config.training)}
+        if config.training.minutes:
+            table["updates"] = "by time"
         return {"text": str(config.text["name"]), **{name: str(table[name]) for name in NAMES}}
 
     @cached_property
@@ -169,15 +172,28 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
     """What each run reached, and by what settings it differs."""
     length = common_length(compared)
     unit = f"nats over {length} characters" if length > 1 else "nats a character"
+    validated = any(one.run.summary.get("validation") for one in compared)
+    told = ", what the best model needs for what was held out in the same" if validated else ""
     return Table(
-        f"Best and last smooth loss in {unit}, the best one in bits a character, speed, and the settings "
-        "that differ.",
-        ("run", "best", "last", "bits", "done", "updates/s", *(key.replace("_", " ") for key in differing)),
+        f"Best and last smooth loss in {unit}, the best one in bits a character{told}, speed, and the "
+        "settings that differ.",
+        ("run", *["held out"] * validated, *REACHED, *(key.replace("_", " ") for key in differing)),
         tuple(
-            (one.name, *reached(one.run, length), *(one.settings[key] for key in differing))
+            (
+                one.name,
+                *[validation(one.run)] * validated,
+                *reached(one.run, length),
+                *(one.settings[key] for key in differing),
+            )
             for one in compared
         ),
     )
+
+
+def validation(run: Run) -> str:
+    """What the best model needs for a character of what was held out, in bits."""
+    found = run.summary.get("validation")
+    return f"{found['bits_per_character']:.3f}" if found else NOTHING
 
 
 def reached(run: Run, length: int) -> tuple[str, ...]:
