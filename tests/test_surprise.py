@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import html5lib
 import numpy as np
 import pytest
 
@@ -45,6 +46,12 @@ def test_a_text_full_of_scripts_shows_as_text():
     assert [tag for tag, _ in Seen(page).tags].count("script") == 2  # its own: the data and the program
     assert "<script>alert" not in page
     assert text_of(page)[0] == score.text
+
+
+def test_the_page_is_valid_html():
+    html5lib.HTMLParser(strict=True).parse(
+        page_of(EVIL * 3, name=EVIL, baselines="the quick brown fox " * 20)[2]
+    )
 
 
 def test_each_character_has_its_colour_and_its_guesses():

@@ -1,4 +1,4 @@
-"""A report in a browser: nothing is fetched, nothing is too wide, axe finds nothing serious."""
+"""Report, comparison and score in a browser: nothing is fetched or too wide, axe finds nothing serious."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from playwright import sync_api as playwright
 from hornbook import Run
 from hornbook.report.compare import comparison
 from hornbook.report.html import page
+from hornbook.report.surprise import GUESSES, surprise_page
+from hornbook.scoring import guesses
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(
@@ -34,10 +36,19 @@ def pages(document, trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     (folder / "report.html").write_text(page(document), encoding="utf-8")
     (folder / "compare.html").write_text(page(comparison([Run(trained)])), encoding="utf-8")
+    (folder / "score.html").write_text(scored(Run(trained)), encoding="utf-8")
     return folder
 
 
-@pytest.fixture(params=["report.html", "compare.html"])
+def scored(run: Run) -> str:
+    """The page of a score of a part of the run's own text, full of markup, with an unknown character."""
+    model, text = run.model(), run.text()[:3000] + "字"
+    score = model.score(text, run.text()[3000:])
+    found = guesses(model.engine, score.ids, model.start().state, GUESSES)
+    return surprise_page(score, found, model.vocabulary.symbols, "<b>book</b>", "runs/<i>a</i>")
+
+
+@pytest.fixture(params=["report.html", "compare.html", "score.html"])
 def seen(request, browser, pages):
     """A page, opened; every request and error of it is kept."""
 
@@ -75,6 +86,7 @@ def test_nothing_is_fetched_and_nothing_runs(seen):
     assert tab.wrong == []
 
 
+@pytest.mark.parametrize("seen", ["report.html", "compare.html"], indirect=True)
 def test_dark_is_dark_and_its_curves_are_light(seen):
     tab = seen(1400, "dark")
     brightness = "s => { const [r, g, b] = s.match(/\\d+/g).map(Number); return (r + g + b) / 3 }"
