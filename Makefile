@@ -7,7 +7,7 @@ NATIVE := $(wildcard native/*.hpp native/*.cpp)
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo example test lint format bench sanitize wheel packaging clean
+.PHONY: demo example docs test lint format bench sanitize wheel packaging clean
 
 # Trains on the built-in text; shows and writes everything, and ends with the paths of the report.
 demo: $(READY)
@@ -24,6 +24,10 @@ example: $(READY)
 	$(BIN)/hornbook report build/example --format md
 	mkdir -p docs/example
 	cp build/example/report.html build/example/report.md build/example/report-*.svg docs/example
+
+# The page of the cells, from their sources.
+docs: $(READY)
+	$(BIN)/python docs/cells.py
 
 test: $(READY_DEV)
 	$(BIN)/pytest -n auto

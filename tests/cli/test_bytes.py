@@ -144,6 +144,15 @@ def test_a_score_beside_n_grams_and_compressors_counts_bytes(hornbook, run, imag
     assert json.loads(told.out)["baselines"]["gzip"] == pytest.approx(8, abs=0.5)
 
 
+def test_what_is_held_out_of_bytes_is_evaluated(hornbook, image):
+    held = ("--validation", "0.3", "--cell", "gru", "--streams", 2)
+    assert hornbook("train", "--tokens", "bytes", image, *held, *SMALL, "--out", "run").code == 0
+    for text, characters in (((), round(0.3 * len(PNG))), ((image,), len(PNG))):
+        told = hornbook("eval", "run", *text, "--json")
+        assert told.code == 0
+        assert json.loads(told.out)["characters"] == pytest.approx(characters, abs=1)
+
+
 def test_the_report_says_bytes_and_can_be_written_in_every_form(hornbook, run):
     told = hornbook("report", run, "--format", "all")
     assert told.code == 0

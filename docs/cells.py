@@ -1,0 +1,122 @@
+"""Makes docs/cells.md from the sources: each cell's equations, its NumPy and its C++ side by side.
+
+`python docs/cells.py`, or `make docs`. A test holds that the page is what the sources say.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+from hornbook.cells import CELLS, Cell
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "cells.md"
+INTRODUCTION = """# The cells
+
+A cell says what happens at one time step after the matrix products, forwards and backwards, unit by unit. It
+knows nothing of time, of weights or of text. The walk through time, the products and the gradients of all
+weights are written once, in [reference.py](../src/hornbook/engines/reference.py), and once more in C++, in
+[network_window.hpp](../native/network_window.hpp).
+
+    K symbols   H hidden units   G gates   B streams   S states of the cell
+
+    u = x U + b    v = h W                           (B, G·H), from the two products; x of the first layer is
+                                                     one-hot, so its product is a row of U
+    step(u, v, state) -> state', cache               state is S arrays (B, H), the hidden state h first
+    step_back(dstate', cache) -> du, dv, dstate      dstate leaves out what flows through v = h W
+
+In C++ a cell gets one row of one stream at a time, `a`, in which the products stand already; where u and v
+are only ever added, they are summed there. `step` leaves in `a` what the way back needs, and `step_back` the
+gradients of u and v; [family.hpp](../native/family.hpp) says how they are called. Gates stand in PyTorch's
+order. The core of the classic recipe, one stream of one vanilla layer, has a cell of its own, in
+[cells.hpp](../native/cells.hpp).
+
+To add a cell: a file in [src/hornbook/cells](../src/hornbook/cells) and a line in its registry, a file in
+[native](../native) and a line in `family`. The tests go through the registry, and prove its gradients against
+central differences, the complex step and PyTorch.
+
+This page is made from the sources by [cells.py](cells.py).
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return INTRODUCTION + "".join(section(cell) for cell in CELLS.values())
+
+
+def section(cell: Cell) -> str:
+    """One cell: its equations, and a table of its two forms."""
+    module = sys.modules[cell.step.__module__]
+    python = inspect.getsource(module)
+    cpp = (ROOT / "native" / f"cell_{cell.name}.hpp").read_text(encoding="utf-8")
+    rows = [
+        (constant(python, cell.name.upper()), constants(cpp)),
+        *((function(python, name), method(cpp, name)) for name in ("step", "step_back")),
+    ]
+    equations, _, notes = (module.__doc__ or "").strip().partition("\n\n")
+    name, _, first = equations.partition(":")
+    formulas = textwrap.dedent(" " * (len(name) + 1) + first)
+    links = (
+        f"[{cell.name}.py](../src/hornbook/cells/{cell.name}.py)",
+        f"[cell_{cell.name}.hpp](../native/cell_{cell.name}.hpp)",
+    )
+    return (
+        f"\n## {name}\n\n{textwrap.indent(formulas, '    ')}\n\n{' '.join(notes.split())}\n\n{note(cpp)}\n\n"
+        f"<table>\n<tr><th>\n\n{links[0]}\n\n</th><th>\n\n{links[1]}\n\n</th></tr>\n"
+        + "".join(row(*pair) for pair in rows)
+        + "</table>\n"
+    )
+
+
+def row(python: str, cpp: str) -> str:
+    """The two forms of one thing."""
+    cells = (
+        f'<td valign="top">\n\n```{kind}\n{code}\n```\n\n</td>'
+        for kind, code in (("python", python), ("cpp", cpp))
+    )
+    return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def constant(python: str, name: str) -> str:
+    """The line of a module that sets a name."""
+    return next(line for line in python.splitlines() if line.startswith(f"{name} ="))
+
+
+def function(python: str, name: str) -> str:
+    """A function of a module."""
+    nodes = (node for node in ast.parse(python).body if isinstance(node, ast.FunctionDef))
+    found = next(node for node in nodes if node.name == name)
+    return "\n".join(python.splitlines()[found.lineno - 1 : found.end_lineno])
+
+
+def note(cpp: str) -> str:
+    """What the head of a C++ file says of its rows."""
+    head = re.match(r"(?://.*\n)+", cpp)
+    assert head
+    lines = [line.removeprefix("//").strip() for line in head[0].splitlines()]
+    sentence = " ".join(lines[lines.index("") + 1 :])
+    return "In C++: " + sentence.partition("is. ")[2]
+
+
+def constants(cpp: str) -> str:
+    """The sizes of a C++ struct."""
+    return textwrap.dedent(
+        "".join(f"{line}\n" for line in cpp.splitlines() if "static constexpr" in line)
+    ).rstrip()
+
+
+def method(cpp: str, name: str) -> str:
+    """A static member function, up to the brace that closes it."""
+    start = re.search(rf"^    static HORNBOOK_INLINE void {name}\(", cpp, re.MULTILINE)
+    assert start, f"no {name}"
+    end = cpp.index("\n    }\n", start.start())
+    return textwrap.dedent(cpp[start.start() : end + len("\n    }")])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
