@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from benchmarks.growth import Point
 from hornbook.report.figures import ACCENT, FAINT, INK, STYLE
+
+if TYPE_CHECKING:
+    from benchmarks.family import Row
+
+LIGHT = "#d5dbe3"
 
 
 def bars(rows: list[dict[str, float | str]], path: Path, machine: str) -> None:
@@ -51,4 +58,30 @@ def growth(points: list[Point], path: Path) -> None:
             axes.set_xticks(at, [str(x) for x in at])
             axes.minorticks_off()
             axes.legend(frameon=False)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def family(rows: list[Row], path: Path, machine: str) -> None:
+    """The share of the cores' peak that each network reaches in training, hornbook beside its peers; the
+    numbers are characters a second."""
+    kinds = {"hornbook": ACCENT, "PyTorch": FAINT, "JAX": LIGHT}
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.5, 0.72 * len(rows) + 0.9), layout="constrained")
+        axes = figure.subplots()
+        for at, row in enumerate(rows):
+            speeds = (row.characters_per_second, row.pytorch, row.jax)
+            for turn, (speed, colour) in enumerate(zip(speeds, kinds.values(), strict=True)):
+                if speed is None:
+                    continue
+                share = 100 * row.share_of_peak * speed / row.characters_per_second
+                axes.barh(at + 0.27 * (turn - 1), share, height=0.25, color=colour)
+                place = share + 1, at + 0.27 * (turn - 1)
+                axes.text(*place, f"{speed:,.0f}", va="center", color=INK, fontsize=8)
+        axes.set_yticks(range(len(rows)), [row.name for row in rows])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("per cent of the peak of all cores; the numbers are characters/s")
+        handles = [Patch(color=colour, label=name) for name, colour in kinds.items()]
+        axes.legend(handles=handles, frameon=False, loc="lower right")
+        axes.set_title(f"training with Adam, float32 ({machine})", loc="left", color=INK)
         figure.savefig(path, metadata={"Date": None})

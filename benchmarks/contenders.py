@@ -7,19 +7,21 @@ machine's speed meets all of them alike.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks.sizes import Sizes, symbols
+from benchmarks.sizes import symbols
 
 TURN_SECONDS = 0.4
-TEXT_FREE = ("make_writer", "make_gauge")
+TEXT_FREE = ("make_writer", "make_gauge", "make_gauge_of_all", "make_gauge_of_reading")
+NEEDED = {"pytorch": "torch", "pytorch_family": "torch", "jax_scan": "jax", "jax_family": "jax"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,24 @@ class Contender:
     gauge: bool = False
 
 
-def work(contender: Contender, sizes: Sizes, pipe: Connection) -> None:
+def both_cores() -> tuple[int, ...]:
+    """Two cores of this machine, or its only one."""
+    return tuple(sorted(os.sched_getaffinity(0)))[:2]
+
+
+def installed(contenders: Iterable[Contender]) -> list[Contender]:
+    """Those that are there; the others are told."""
+    found = []
+    for contender in contenders:
+        needed = NEEDED.get(contender.module)
+        if needed is None or importlib.util.find_spec(needed) is not None:
+            found.append(contender)
+        else:
+            print(f"{contender.name} is left out: pip install -e '.[bench]'")
+    return found
+
+
+def work(contender: Contender, sizes: Any, pipe: Connection) -> None:
     """A contender's process: answer each number of units with the seconds they took."""
     os.sched_setaffinity(0, contender.cores)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -45,7 +64,6 @@ def work(contender: Contender, sizes: Sizes, pipe: Connection) -> None:
     text = () if contender.function in TEXT_FREE else (symbols(sizes.vocabulary),)
     run = make(*text, sizes, **contender.options)
     run(1)
-    run(3)
     pipe.send(0.0)
     while (units := pipe.recv()) is not None:
         begun = time.perf_counter()
@@ -56,7 +74,7 @@ def work(contender: Contender, sizes: Sizes, pipe: Connection) -> None:
 class Race:
     """Contenders for the same work, measured in turns."""
 
-    def __init__(self, contenders: Iterable[Contender], sizes: Sizes) -> None:
+    def __init__(self, contenders: Iterable[Contender], sizes: Any) -> None:
         self.contenders = list(contenders)
         self.pipes: dict[str, Connection] = {}
         self.processes = []
@@ -86,9 +104,11 @@ class Race:
 
     def fitting(self, name: str) -> int:
         """The units that a contender does in one turn."""
-        self.turn(name, 50)
-        first = max(self.turn(name, 50), 1e-6)
-        return max(10, int(50 * TURN_SECONDS / first))
+        units, took = 1, self.turn(name, 1)
+        while took < TURN_SECONDS / 8:
+            units *= 4
+            took = self.turn(name, units)
+        return max(1, round(units * TURN_SECONDS / took))
 
     def close(self) -> None:
         """End all processes."""
@@ -98,7 +118,7 @@ class Race:
             process.join()
 
 
-def race(contenders: Iterable[Contender], sizes: Sizes, rounds: int) -> dict[str, list[float]]:
+def race(contenders: Iterable[Contender], sizes: Any, rounds: int) -> dict[str, list[float]]:
     """Measure contenders against each other; seconds a unit, one number a round."""
     running = Race(contenders, sizes)
     try:
@@ -110,3 +130,9 @@ def race(contenders: Iterable[Contender], sizes: Sizes, rounds: int) -> dict[str
 def ratio(times: dict[str, list[float]], one: str, other: str) -> float:
     """How many times longer `other` takes than `one`: the median of the rounds' ratios."""
     return statistics.median(b / a for a, b in zip(times[one], times[other], strict=True))
+
+
+def fastest(times: dict[str, list[float]], names: Sequence[str]) -> str | None:
+    """Who of these was fastest, of those that are there."""
+    there = [name for name in names if name in times]
+    return min(there, key=lambda name: statistics.median(times[name]), default=None)

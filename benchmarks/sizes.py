@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hornbook.cells import CELLS
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -28,6 +30,44 @@ class Sizes:
         """The number of parameters."""
         H, K = self.hidden, self.vocabulary
         return H * (H + 2 * K + 1) + K
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the family, and what an update of it reads: B streams of T characters each, float32,
+    Adam. A unit of work is an update, or, in writing, one more character in each stream."""
+
+    cell: str
+    hidden: int
+    streams: int = 1
+    seq_len: int = 1
+    layers: int = 1
+    vocabulary: int = 80
+
+    @property
+    def name(self) -> str:
+        """As it stands in the tables: `LSTM 2×128 B50 T50`."""
+        kind = {"vanilla": "RNN"}.get(self.cell, self.cell.upper())
+        size = f"{self.layers}×{self.hidden}" if self.layers > 1 else f"H{self.hidden}"
+        return f"{kind} {size} B{self.streams} T{self.seq_len}" if self.seq_len > 1 else f"{kind} {size}"
+
+    @property
+    def weights(self) -> int:
+        """The numbers in W, in U above the first layer and in V: what each character is multiplied with. Of
+        the first U it reads a row."""
+        H, G = self.hidden, CELLS[self.cell].gates
+        return (2 * self.layers - 1) * H * G * H + H * self.vocabulary
+
+    @property
+    def characters(self) -> int:
+        """Characters of an update."""
+        return self.streams * self.seq_len
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of an update that the mathematics needs: forwards, backwards and the
+        gradients of the weights; the one-hot products and what is pointwise count nothing."""
+        return 6.0 * self.characters * self.weights
 
 
 def symbols(vocabulary: int, characters: int = 1_000_000) -> npt.NDArray[np.uint16]:

@@ -1,0 +1,160 @@
+"""The family: GRU, LSTM, layers, many streams and Adam, in training, in writing, and in memory.
+
+Each row is a race of its own: hornbook on two cores and on one, PyTorch with one thread and with two, JAX, and
+the peak of all cores together, which is measured in the same rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import charts, generation, memory
+from benchmarks.contenders import Contender, both_cores, fastest, installed, race, ratio
+from benchmarks.sizes import Network
+
+TWO, ONE, PEAK = "hornbook, 2 cores", "hornbook, 1 core", "peak of all cores"
+TORCH = ("PyTorch, 1 thread", "PyTorch, 2 threads")
+JAX = "JAX jit"
+SPEEDUP = 1.85  # of two cores over one, to be reached from 32 streams on
+
+
+@dataclass(frozen=True)
+class Target:
+    """A network, and what is to be reached: a share of the cores' peak, and so many times PyTorch."""
+
+    network: Network
+    share: float
+    ratio: float
+
+
+TARGETS = (
+    Target(Network("vanilla", 128, 50, 50), 0.55, 3),
+    Target(Network("vanilla", 256, 32, 50), 0.70, 2.2),
+    Target(Network("gru", 256, 32, 64), 0.70, 2.2),
+    Target(Network("lstm", 128, 50, 50, layers=2), 0.65, 1.25),
+    Target(Network("lstm", 256, 32, 64), 0.70, 1.25),
+    Target(Network("lstm", 512, 64, 64), 0.75, 1.2),
+    Target(Network("lstm", 512, 100, 100, layers=2), 0.75, 1.05),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a network: characters/s, medians of the rounds; ratios and the share are medians
+    round by round. None is a peer that is not installed."""
+
+    name: str
+    characters_per_second: float
+    gflops: float
+    peak_gflops: float
+    share_of_peak: float
+    share_to_reach: float
+    pytorch: float | None
+    pytorch_threads: int | None  # at which it is best
+    ratio: float | None
+    ratio_to_reach: float
+    jax: float | None
+    ratio_to_jax: float | None
+    one_core: float
+    speedup: float
+
+
+def contenders() -> list[Contender]:
+    """Who trains."""
+    two = both_cores()
+    return installed(
+        [
+            Contender(TWO, "hornbook_family", options={"threads": 2}, cores=two),
+            Contender(TORCH[1], "pytorch_family", options={"threads": 2}, cores=two),
+            Contender(ONE, "hornbook_family", options={"threads": 1}, cores=two[:1]),
+            Contender(TORCH[0], "pytorch_family", options={"threads": 1}, cores=two[:1]),
+            Contender(JAX, "jax_family", cores=two),
+            Contender(PEAK, "peak", "make_gauge_of_all", cores=two, gauge=True),
+        ]
+    )
+
+
+def row_of(target: Target, times: dict[str, list[float]]) -> Row:
+    """The row of a race."""
+    network = target.network
+
+    def speed(name: str) -> float | None:
+        return network.characters / statistics.median(times[name]) if name in times else None
+
+    torch = fastest(times, TORCH)
+    shares = [network.operations / s / p for s, p in zip(times[TWO], times[PEAK], strict=True)]
+    return Row(
+        network.name,
+        network.characters / statistics.median(times[TWO]),
+        network.operations / statistics.median(times[TWO]) / 1e9,
+        statistics.median(times[PEAK]) / 1e9,
+        statistics.median(shares),
+        target.share,
+        speed(torch) if torch else None,
+        TORCH.index(torch) + 1 if torch else None,
+        ratio(times, TWO, torch) if torch else None,
+        target.ratio,
+        speed(JAX),
+        ratio(times, TWO, JAX) if JAX in times else None,
+        network.characters / statistics.median(times[ONE]),
+        ratio(times, TWO, ONE),
+    )
+
+
+HEADINGS = (
+    f"{'training, characters/s':24}{'hornbook':>10}{'GFLOP/s':>9}{'of peak':>9}{'aim':>6}"
+    f"{'PyTorch':>10}{'×':>7}{'aim':>6}{'JAX':>10}{'×':>7}{'1 core':>10}{'2 / 1':>7}"
+)
+
+
+def mark(reached: float | None, aim: float) -> str:
+    """A sign where an aim is missed."""
+    return "" if reached is None or reached >= aim else "*"
+
+
+def line(row: Row) -> str:
+    """A row as it is printed; a star stands where an aim is missed."""
+
+    def number(value: float | None, form: str) -> str:
+        return "-" if value is None else format(value, form)
+
+    return (
+        f"{row.name:24}{row.characters_per_second:10,.0f}{row.gflops:9.1f}"
+        f"{row.share_of_peak:8.1%}{mark(row.share_of_peak, row.share_to_reach):1}{row.share_to_reach:6.0%}"
+        f"{number(row.pytorch, ',.0f'):>10}{number(row.ratio, '.2f'):>6}{mark(row.ratio, row.ratio_to_reach):1}"
+        f"{row.ratio_to_reach:6.2f}{number(row.jax, ',.0f'):>10}{number(row.ratio_to_jax, '.2f'):>7}"
+        f"{row.one_core:10,.0f}{row.speedup:6.2f}{mark(row.speedup, SPEEDUP):1}"
+    )
+
+
+def chosen(only: str) -> Sequence[Target]:
+    """The networks whose names hold a word."""
+    return [target for target in TARGETS if only.lower() in target.network.name.lower()]
+
+
+def measure(out: Path, machine: str, rounds: int, only: str = "") -> None:
+    """Measure, print, save."""
+    print(HEADINGS)
+    runners, rows = contenders(), []
+    for target in chosen(only):
+        rows.append(row_of(target, race(runners, target.network, rounds)))
+        print(line(rows[-1]), flush=True)
+    print(f"two cores over one: at least {SPEEDUP}; * short of what is to be reached\n")
+    written = generation.measure(rounds, only)
+    resident = None if only else memory.resident()
+    if resident is not None:
+        limit = f"to stay under {memory.LIMIT / 1e6:,.0f}"
+        print(f"\ntraining {memory.NETWORK.name}: {resident / 1e6:,.0f} MB resident, {limit}")
+    saved = {
+        "machine": machine,
+        "training": [asdict(row) for row in rows],
+        "writing": [asdict(row) for row in written],
+        "resident_bytes": resident,
+    }
+    (out / "family.json").write_text(json.dumps(saved, indent=2))
+    if rows:
+        charts.family(rows, out / "family.svg", machine)

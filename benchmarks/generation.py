@@ -1,0 +1,114 @@
+"""Writing: one stream and 64 streams at once, beside PyTorch, the peak of the cores and what their caches give.
+
+One stream multiplies each weight once a character, so it is as fast as the weights can be read. Weights that
+fit a core's L2 are to be 20 times as fast as PyTorch; larger ones are to be read at 70 % of what a core can
+read again and again from as much memory. 64 streams share what they read, and are to reach 60 % of the
+cores' peak.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from dataclasses import dataclass, replace
+
+from benchmarks.contenders import Contender, both_cores, fastest, installed, race, ratio
+from benchmarks.sizes import Network
+
+OURS, PEAK, READING = "hornbook", "peak of all cores", "reading of a core"
+TORCH = ("PyTorch, 1 thread", "PyTorch, 2 threads")
+NETWORKS = (
+    Network("vanilla", 128),
+    Network("gru", 256),
+    Network("lstm", 128, layers=2),
+    Network("lstm", 512),
+    Network("lstm", 512, layers=2),
+)
+MANY = 64
+L2 = os.sysconf("SC_LEVEL2_CACHE_SIZE") if "SC_LEVEL2_CACHE_SIZE" in os.sysconf_names else 0
+RATIO, BANDWIDTH, SHARE = 20.0, 0.70, 0.60
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was measured of a network that writes in `streams`. The share is of the cores' peak where there
+    are many, of the bytes a second that a core reads where there is one."""
+
+    name: str
+    streams: int
+    characters_per_second: float
+    share: float
+    pytorch: float | None
+    ratio: float | None
+    aim: str
+    reached: bool
+
+
+def contenders(many: bool) -> list[Contender]:
+    """Who writes: one stream on one core, many on both."""
+    two = both_cores()
+    cores = two if many else two[:1]
+    ours = Contender(OURS, "hornbook_family", "make_writer", {"threads": len(cores)}, cores)
+    theirs = [
+        Contender(name, "pytorch_family", "make_writer", {"threads": threads}, two[:threads])
+        for threads, name in enumerate(TORCH, start=1)
+        if many or threads == 1
+    ]
+    gauge = (
+        Contender(PEAK, "peak", "make_gauge_of_all", cores=two, gauge=True)
+        if many
+        else Contender(READING, "peak", "make_gauge_of_reading", cores=cores, gauge=True)
+    )
+    return installed([ours, *theirs, gauge])
+
+
+def written(network: Network, times: dict[str, list[float]]) -> Written:
+    """The row of a race."""
+    many = network.streams > 1
+    work = 2.0 * network.streams * network.weights if many else 4.0 * network.weights  # operations or bytes
+    shares = [work / s / p for s, p in zip(times[OURS], times[PEAK if many else READING], strict=True)]
+    share = statistics.median(shares)
+    torch = fastest(times, TORCH)
+    slower = ratio(times, OURS, torch) if torch else None
+    if many:
+        aim, reached = f"{SHARE:.0%} of peak", share >= SHARE
+    elif 4 * network.weights <= L2:
+        aim, reached = f"{RATIO:.0f} × PyTorch", slower is None or slower >= RATIO
+    else:
+        aim, reached = f"{BANDWIDTH:.0%} of the reading", share >= BANDWIDTH
+    return Written(
+        network.name,
+        network.streams,
+        network.streams / statistics.median(times[OURS]),
+        share,
+        network.streams / statistics.median(times[torch]) if torch else None,
+        slower,
+        aim,
+        reached,
+    )
+
+
+def line(row: Written) -> str:
+    """A row as it is printed; a star stands where the aim is missed."""
+    torch = f"{row.pytorch:,.0f}" if row.pytorch else "-"
+    ratio = f"{row.ratio:.1f}" if row.ratio else "-"
+    return (
+        f"{row.name:12}{row.streams:8}{row.characters_per_second:13,.0f}{row.share:9.1%}{torch:>11}{ratio:>8}"
+        f"   {row.aim}{'' if row.reached else ' *'}"
+    )
+
+
+def measure(rounds: int, only: str = "") -> list[Written]:
+    """Measure and print."""
+    print(
+        f"{'writing':12}{'streams':>8}{'characters/s':>13}{'share':>9}{'PyTorch':>11}{'×':>8}   to be reached"
+    )
+    rows = []
+    for many in (False, True):
+        for network in NETWORKS:
+            if only.lower() not in network.name.lower():
+                continue
+            network = replace(network, streams=MANY if many else 1)
+            rows.append(written(network, race(contenders(many), network, rounds)))
+            print(line(rows[-1]), flush=True)
+    return rows
