@@ -122,3 +122,41 @@ def assert_same(one: TrainingState, other: TrainingState) -> None:
         np.testing.assert_array_equal(
             getattr(one, field.name), getattr(other, field.name), err_msg=field.name, strict=True
         )
+
+
+def assert_agrees_with_the_reference(
+    engine: str, dtype: str, cell: str, H: int, K: int, T: int, B: int = 1, L: int = 1
+) -> None:
+    """Loss, states, logits and every gradient are those of the reference in float64, entry by entry."""
+    p = problem(cell, H, K, T, B, L)
+    built = p.engine(engine, dtype)
+    state, dstate = p.state.astype(dtype), p.dstate.astype(dtype)
+    got = built.loss_and_gradients(p.x, p.y, state, dstate)
+    expected, states, logits = reference(cell, H, K, T, B, L)
+    tolerance = EACH[dtype]
+    assert got.loss == pytest.approx(expected.loss, rel=tolerance)
+    assert_near(got.state, expected.state, tolerance, "the final state")
+    assert_near(got.dstate, expected.dstate, tolerance, "the gradient of the first state")
+    for key, gradient in got.gradients.items():
+        assert_near(gradient, expected.gradients[key], tolerance, key)
+    each_state, each_logits = steps(built, p.x, state)
+    assert_near(each_state, states, tolerance, "the states")
+    assert_near(each_logits, logits, tolerance, "the logits")
+
+
+def assert_agrees_with_the_textbook(p: Problem, got: Gradients, tolerance: float) -> None:
+    """Loss and final state are the textbook's, and every gradient its derivative along some direction."""
+    named = views(p.model, p.parameters)
+    loss, final = textbook(p, named, p.state)
+    assert got.loss == pytest.approx(loss, rel=tolerance)
+    np.testing.assert_allclose(got.state, final, atol=tolerance)
+    random = np.random.default_rng(8)
+    for key, gradient in got.gradients.items():
+        along = random.normal(size=gradient.shape)
+        expected = slope(p, named | {key: named[key] + EPSILON * 1j * along}, p.state)
+        reach = np.linalg.norm(gradient) * np.linalg.norm(along)
+        assert abs((gradient * along).sum() - expected) <= tolerance * reach, key
+    along = random.normal(size=p.state.shape)
+    expected = slope(p, named, p.state + EPSILON * 1j * along)
+    reach = np.linalg.norm(got.dstate) * np.linalg.norm(along)
+    assert abs((got.dstate * along).sum() - expected) <= tolerance * reach

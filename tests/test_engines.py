@@ -31,21 +31,17 @@ from hornbook.philox import SAMPLE, Source
 from hornbook.streams import Streams
 from hornbook.text import Text
 from problems import (
-    EACH,
     EPSILON,
     WHOLE,
     Problem,
-    assert_near,
+    assert_agrees_with_the_reference,
+    assert_agrees_with_the_textbook,
     assert_same,
     every_build,
     every_cell,
     every_dtype,
     every_engine,
     problem,
-    reference,
-    slope,
-    steps,
-    textbook,
 )
 
 Settings = tuple[ModelSettings, TrainingSettings]
@@ -109,21 +105,7 @@ def test_loss_state_and_every_gradient_agree_with_the_textbook(
 ) -> None:
     p = problem(cell, H, K, T)
     got = p.engine(engine, dtype).loss_and_gradients(p.x, p.y, p.state.astype(dtype), p.dstate.astype(dtype))
-    named = views(p.model, p.parameters)
-    loss, final = textbook(p, named, p.state)
-    tolerance = WHOLE[dtype]
-    assert got.loss == pytest.approx(loss, rel=tolerance)
-    np.testing.assert_allclose(got.state, final, atol=tolerance)
-    random = np.random.default_rng(8)
-    for key, gradient in got.gradients.items():
-        along = random.normal(size=gradient.shape)
-        expected = slope(p, named | {key: named[key] + EPSILON * 1j * along}, p.state)
-        reach = np.linalg.norm(gradient) * np.linalg.norm(along)
-        assert abs((gradient * along).sum() - expected) <= tolerance * reach, key
-    along = random.normal(size=p.state.shape)
-    expected = slope(p, named, p.state + EPSILON * 1j * along)
-    reach = np.linalg.norm(got.dstate) * np.linalg.norm(along)
-    assert abs((got.dstate * along).sum() - expected) <= tolerance * reach
+    assert_agrees_with_the_textbook(p, got, WHOLE[dtype])
 
 
 @every_build
@@ -133,20 +115,7 @@ def test_loss_state_and_every_gradient_agree_with_the_textbook(
 def test_loss_states_and_every_gradient_agree_with_the_reference(
     engine: str, cell: str, dtype: str, H: int, K: int, T: int
 ) -> None:
-    p = problem(cell, H, K, T)
-    built = p.engine(engine, dtype)
-    state, dstate = p.state.astype(dtype), p.dstate.astype(dtype)
-    got = built.loss_and_gradients(p.x, p.y, state, dstate)
-    expected, states, logits = reference(cell, H, K, T)
-    tolerance = EACH[dtype]
-    assert got.loss == pytest.approx(expected.loss, rel=tolerance)
-    assert_near(got.state, expected.state, tolerance, "the final state")
-    assert_near(got.dstate, expected.dstate, tolerance, "the gradient of the first state")
-    for key, gradient in got.gradients.items():
-        assert_near(gradient, expected.gradients[key], tolerance, key)
-    each_state, each_logits = steps(built, p.x, state)
-    assert_near(each_state, states, tolerance, "the states")
-    assert_near(each_logits, logits, tolerance, "the logits")
+    assert_agrees_with_the_reference(engine, dtype, cell, H, K, T)
 
 
 @every_build
