@@ -32,7 +32,7 @@ def main() -> None:
     """Train on the built-in text and keep the terminal as it is seen on the way."""
     text = hornbook.read_text()
     console = Console(record=True, width=96, file=io.StringIO(), force_terminal=True)
-    display = LiveDisplay(25, console)
+    display = LiveDisplay(25, console=console)
     for event in hornbook.train_events(text):
         if isinstance(event, Progress):
             display.progress = event

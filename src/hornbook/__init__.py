@@ -32,7 +32,17 @@ if TYPE_CHECKING:
         TextError,
         TrainingFailed,
     )
-    from hornbook.events import Checkpoint, Event, Finished, Logged, Progress, Sampled
+    from hornbook.evaluation import Evaluation
+    from hornbook.events import (
+        Checkpoint,
+        Evaluated,
+        Event,
+        Finished,
+        Logged,
+        Planned,
+        Progress,
+        Sampled,
+    )
     from hornbook.facade import load, train, train_events
     from hornbook.gradients import GradientCheck, check_gradients
     from hornbook.model import Model
@@ -48,7 +58,10 @@ _HOMES = {
         "CheckFailed", "HornbookError", "InputError", "NotFiniteError", "NotInstalledError", "PromptError",
         "RunFolderError", "SettingError", "StorageError", "TextError", "TrainingFailed",
     ),
-    "events": ("Checkpoint", "Event", "Finished", "Logged", "Progress", "Sampled"),
+    "evaluation": ("Evaluation",),
+    "events": (
+        "Checkpoint", "Evaluated", "Event", "Finished", "Logged", "Planned", "Progress", "Sampled",
+    ),
     "facade": ("load", "train", "train_events"),
     "gradients": ("GradientCheck", "check_gradients"),
     "model": ("Model",),
@@ -62,6 +75,8 @@ __all__ = [
     "CheckFailed",
     "Checkpoint",
     "Choice",
+    "Evaluated",
+    "Evaluation",
     "Event",
     "Finished",
     "GradientCheck",
@@ -72,6 +87,7 @@ __all__ = [
     "ModelSettings",
     "NotFiniteError",
     "NotInstalledError",
+    "Planned",
     "Progress",
     "PromptError",
     "Run",

@@ -96,6 +96,6 @@ def show(display: Display, event: Event) -> None:
 
 
 def load(folder: str | Path, which: str = "best") -> Model:
-    """The model of a run folder: at the lowest smooth loss (`best`) or after the last update (`last`).
-    Raises RunFolderError."""
+    """The model of a run folder: at the lowest validation loss, or smooth loss without one (`best`), or after
+    the last update (`last`). Raises RunFolderError."""
     return Run(folder).model(which)
