@@ -97,7 +97,7 @@ def early_best(summary: Mapping[str, Any]) -> str:
         return "the loss ended above where it began: the training diverged; give it a lower --lr"
     return (
         f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
-        "for its best model to mean much; give it more --updates"
+        "for its best model to mean much; give it more --updates or --minutes"
     )
 
 
