@@ -1,7 +1,7 @@
 """The family: GRU, LSTM, layers, many streams and Adam, in training, in writing, and in memory.
 
-Each row is a race of its own: hornbook on two cores and on one, PyTorch with one thread and with two, JAX, and
-the peak of all cores together, which is measured in the same rounds.
+Each row is a race of its own: hornbook on two cores and on one, PyTorch with one thread and with two, JAX,
+and the peak of all cores together, which is measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -125,8 +125,9 @@ def line(row: Row) -> str:
     return (
         f"{row.name:24}{row.characters_per_second:10,.0f}{row.gflops:9.1f}"
         f"{row.share_of_peak:8.1%}{mark(row.share_of_peak, row.share_to_reach):1}{row.share_to_reach:6.0%}"
-        f"{number(row.pytorch, ',.0f'):>10}{number(row.ratio, '.2f'):>6}{mark(row.ratio, row.ratio_to_reach):1}"
-        f"{row.ratio_to_reach:6.2f}{number(row.jax, ',.0f'):>10}{number(row.ratio_to_jax, '.2f'):>7}"
+        f"{number(row.pytorch, ',.0f'):>10}{number(row.ratio, '.2f'):>6}"
+        f"{mark(row.ratio, row.ratio_to_reach):1}{row.ratio_to_reach:6.2f}{number(row.jax, ',.0f'):>10}"
+        f"{number(row.ratio_to_jax, '.2f'):>7}"
         f"{row.one_core:10,.0f}{row.speedup:6.2f}{mark(row.speedup, SPEEDUP):1}"
     )
 

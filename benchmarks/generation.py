@@ -1,4 +1,4 @@
-"""Writing: one stream and 64 streams at once, beside PyTorch, the peak of the cores and what their caches give.
+"""Writing: one stream and 64 at once, beside PyTorch, the peak of the cores and what their caches give.
 
 One stream multiplies each weight once a character, so it is as fast as the weights can be read. Weights that
 fit a core's L2 are to be 20 times as fast as PyTorch; larger ones are to be read at 70 % of what a core can

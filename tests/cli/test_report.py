@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from hornbook.cli.compare import fitting
+
 
 def test_a_report_is_written_into_the_run_and_named(hornbook, run):
     told = hornbook("report", run)
@@ -43,7 +45,8 @@ def test_runs_are_compared_here_and_on_a_page(hornbook, run):
     told = hornbook("compare", run, other)
     assert told.code == 0
     assert told.out.splitlines()[-1] == "compare.html"
-    heads = told.out.splitlines()[1].split()
+    assert told.out.startswith("Best and last smooth loss in nats over ")
+    heads = next(line for line in told.out.splitlines() if line.startswith("  run")).split()
     assert heads == ["run", "best", "last", "bits", "done", "updates/s", "lr"]
     page = (run.parents[1] / "compare.html").read_text()
     assert "<svg" in page
@@ -123,3 +126,13 @@ def test_a_page_goes_where_a_link_leads(hornbook, run, folder):
     assert hornbook("compare", run, "--out", "x.html").code == 0
     assert (folder / "x.html").is_symlink()
     assert (folder / "far" / "y.html").is_file()
+
+
+def test_a_table_wider_than_the_terminal_is_turned_so_that_each_run_is_a_column():
+    heads, rows = (
+        ("run", "best", "last", "optimizer"),
+        (("a", "1.5", "1.6", "adagrad"), ("b", "2", "3", "sgd")),
+    )
+    assert fitting(heads, rows, 80) == (heads, rows)
+    turned = ("run", "a", "b"), (("best", "1.5", "2"), ("last", "1.6", "3"), ("optimizer", "adagrad", "sgd"))
+    assert fitting(heads, rows, 20) == turned

@@ -46,9 +46,21 @@ def show(document: Document) -> None:
         if isinstance(block, Note):
             console.print("".join(span.text for span in block.spans), markup=False, highlight=False)
         if isinstance(block, Table):
+            console.print(block.caption, markup=False, highlight=False)
+            heads, rows = fitting(block.heads, block.rows, console.width)
             printed = Printed(box=box.SIMPLE_HEAD)
-            for place, head in enumerate(block.heads):
+            for place, head in enumerate(heads):
                 printed.add_column(head, justify="right" if place else "left", overflow="fold")
-            for row in block.rows:
+            for row in rows:
                 printed.add_row(*(Text(printable(cell)) for cell in row))
             console.print(printed)
+
+
+def fitting(
+    heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...], width: int
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """A table as it is, or turned, a column a run, where it is wider than so many characters."""
+    columns = list(zip(heads, *rows, strict=True))
+    if sum(max(map(len, column)) + 2 for column in columns) <= width or len(rows) >= len(heads):
+        return heads, rows
+    return tuple(columns[0]), tuple(columns[1:])

@@ -21,7 +21,7 @@ from hornbook.runs import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ASIDE = {"preset", "vocabulary", "threads", "sample_length", "passage_length", *RHYTHM}
+ASIDE = {"preset", "vocabulary", "shards", "threads", "sample_length", "passage_length", *RHYTHM}
 REACHED = ("best", "last", "bits", "done", "updates/s")
 NAMES = [f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind) if f.name not in ASIDE]
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
