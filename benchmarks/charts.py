@@ -73,7 +73,7 @@ def family(rows: list[Row], path: Path, machine: str) -> None:
             for turn, (speed, colour) in enumerate(zip(speeds, kinds.values(), strict=True)):
                 if speed is None:
                     continue
-                share = 100 * row.share_of_peak * speed / row.characters_per_second
+                share = 100 * row.share * speed / row.characters_per_second
                 axes.barh(at + 0.27 * (turn - 1), share, height=0.25, color=colour)
                 place = share + 1, at + 0.27 * (turn - 1)
                 axes.text(*place, f"{speed:,.0f}", va="center", color=INK, fontsize=8)

@@ -51,12 +51,12 @@ class Row:
     characters_per_second: float
     gflops: float
     peak_gflops: float
-    share_of_peak: float
-    share_to_reach: float
+    share: float
+    share_aim: float
     pytorch: float | None
     pytorch_threads: int | None  # at which it is best
     ratio: float | None
-    ratio_to_reach: float
+    ratio_aim: float
     jax: float | None
     ratio_to_jax: float | None
     one_core: float
@@ -107,28 +107,25 @@ def row_of(target: Target, times: dict[str, list[float]]) -> Row:
 
 HEADINGS = (
     f"{'training, characters/s':24}{'hornbook':>10}{'GFLOP/s':>9}{'of peak':>9}{'aim':>6}"
-    f"{'PyTorch':>10}{'×':>7}{'aim':>6}{'JAX':>10}{'×':>7}{'1 core':>10}{'2 / 1':>7}"
+    f"{'PyTorch':>10}{'×':>7} {'aim':>6}{'JAX':>10} {'×':>6} {'1 core':>10}{'2 / 1':>7}"
 )
 
 
-def mark(reached: float | None, aim: float) -> str:
-    """A sign where an aim is missed."""
-    return "" if reached is None or reached >= aim else "*"
+def told(value: float | None, form: str, aim: float | None = None) -> str:
+    """A number, or a dash where there is none; a star follows one that misses its aim."""
+    if value is None:
+        return "- "
+    return format(value, form) + ("*" if aim is not None and value < aim else " ")
 
 
 def line(row: Row) -> str:
-    """A row as it is printed; a star stands where an aim is missed."""
-
-    def number(value: float | None, form: str) -> str:
-        return "-" if value is None else format(value, form)
-
+    """A row as it is printed."""
     return (
         f"{row.name:24}{row.characters_per_second:10,.0f}{row.gflops:9.1f}"
-        f"{row.share_of_peak:8.1%}{mark(row.share_of_peak, row.share_to_reach):1}{row.share_to_reach:6.0%}"
-        f"{number(row.pytorch, ',.0f'):>10}{number(row.ratio, '.2f'):>6}"
-        f"{mark(row.ratio, row.ratio_to_reach):1}{row.ratio_to_reach:6.2f}{number(row.jax, ',.0f'):>10}"
-        f"{number(row.ratio_to_jax, '.2f'):>7}"
-        f"{row.one_core:10,.0f}{row.speedup:6.2f}{mark(row.speedup, SPEEDUP):1}"
+        f"{told(row.share, '.1%', row.share_aim):>9}{row.share_aim:6.0%}"
+        f"{told(row.pytorch, ',.0f'):>11}{told(row.ratio, '.2f', row.ratio_aim):>7}{row.ratio_aim:6.2f}"
+        f"{told(row.jax, ',.0f'):>11}{told(row.ratio_to_jax, '.2f'):>7}"
+        f"{row.one_core:10,.0f}{told(row.speedup, '.2f', SPEEDUP):>7}"
     )
 
 
