@@ -103,15 +103,21 @@ def budget(
     """The plan of a training by time. Raises SettingError where not even one update fits."""
     over = begun + 60 * training.minutes - figures
     trial = Trial(text, model, training)
-    update, free = trial.seconds_of_an_update(over - time.perf_counter()), trial.seconds_of_the_end()
+    update = trial.seconds_of_an_update(over - time.perf_counter())
+    check_fits(update, over - time.perf_counter(), training.minutes)
+    free = trial.seconds_of_the_end()
     left = over - time.perf_counter() - free
+    check_fits(update, left, training.minutes)
+    return Budget(max(1, int(left / update)), over - free, over + GRACE)
+
+
+def check_fits(update: float, left: float, minutes: float) -> None:
+    """Raise SettingError where an update takes longer than what is left of a time, in seconds."""
     if update > left + UTMOST:
         raise SettingError(
-            f"an update takes about {update:.1f} s here, and of --minutes {training.minutes:g} "
-            f"{max(left, 0):.1f} s are left for training; give more minutes, or a smaller --hidden, "
-            "--layers, --streams or --seq-len"
+            f"an update takes about {update:.2g} s here, and of --minutes {minutes:g} {max(left, 0):.1f} s "
+            "are left for training; give more minutes, or a smaller --hidden, --layers, --streams or --seq-len"
         )
-    return Budget(max(1, int(left / update)), over - free, over + GRACE)
 
 
 @dataclass
@@ -131,9 +137,8 @@ class Trial:
         """By a few updates; where one of them would take a good part of the time left, by a part of one."""
         x, y = Streams.of(len(self.ids), self.training).read(self.ids, 0)
         zero = zero_state(self.model, self.training.streams, self.training.dtype)
-        short = max(1, len(x) // 16)
-        part = timed(lambda n: self.engine.read(x[:n], y[:n], zero), short)
-        estimate = READING * part * len(x) / short
+        step = timed(lambda n: self.engine.read(x[:n], y[:n], zero), 1)
+        estimate = READING * step * len(x)
         if estimate > left / 10:
             return estimate
         rates, enough = np.full(MOST, self.training.lr), max(TRIAL, THOROUGH * left)
@@ -164,10 +169,10 @@ def of(cost: tuple[float, float], units: float) -> float:
 
 def cost(work: Callable[[int], object], seconds: float, most: int = MOST) -> tuple[float, float]:
     """The seconds of a work without any unit, and of each unit: from one unit, and from growing portions
-    until one takes so long, and twice as long as the one."""
+    until one takes so long, and twice as long as the one, or ten times so long."""
     first = min(timed(work, 1), timed(work, 1))
-    size, took = 1, first
-    while size < most and took < max(seconds, 2 * first):
+    enough, size, took = max(seconds, min(2 * first, 10 * seconds)), 1, 0.0
+    while size < most and took < enough:
         size = min(most, 4 * size)
         took = timed(work, size)
     each = max(took - first, took / 20) / (size - 1)
