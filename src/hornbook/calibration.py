@@ -116,7 +116,8 @@ def check_fits(update: float, left: float, minutes: float) -> None:
     if update > left + UTMOST:
         raise SettingError(
             f"an update takes about {update:.2g} s here, and of --minutes {minutes:g} {max(left, 0):.1f} s "
-            "are left for training; give more minutes, or a smaller --hidden, --layers, --streams or --seq-len"
+            "are left for training; give more minutes, or a smaller --hidden, --layers, --streams or "
+            "--seq-len"
         )
 
 
