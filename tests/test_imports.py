@@ -19,7 +19,17 @@ FLOORS: list[set[str]] = [
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
     {"events", "sampling", "scoring", "baselines", "gradients", "perturbation", "training"}
-    | {"plan", "validation", "excerpts", "calibration", "evaluation", "matching", "originality", "units"},
+    | {
+        "plan",
+        "validation",
+        "selection",
+        "excerpts",
+        "calibration",
+        "evaluation",
+        "matching",
+        "originality",
+        "units",
+    },
     {"storage", "torch_weights", "model", "runs", "recorder"},
     {"report", "web"},
     {"cli.words", "cli.display", "cli.interrupts"},  # what a plain call from Python shows

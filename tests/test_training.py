@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from hornbook import selection
 from hornbook import training as training_module
 from hornbook.cells import CELLS
 from hornbook.config import ModelSettings, TrainingSettings, settings
@@ -322,7 +323,7 @@ def test_where_more_is_read_than_for_the_best_so_far_that_one_reads_it_again(
     prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths = {10: 9, 20: 9, 30: 50, 40: 50}
-    monkeypatch.setattr(training_module, "amount_allowed", lambda update, _: update)
+    monkeypatch.setattr(selection, "amount_allowed", lambda update, _: update)
     monkeypatch.setattr(HeldOut, "lanes", lambda _, amount: Lanes(1, lengths[amount]))
     model, training = held_out(small, updates=40, lr=3.0, log_every=100)
     evaluated = of(Evaluated, list(training_events(prose, model, training)))

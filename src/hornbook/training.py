@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import ENGINES, Advance, Engine, TrainingState
 from hornbook.engines.interface import Floats
@@ -22,9 +21,10 @@ from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Plan
 from hornbook.excerpts import Excerpts
 from hornbook.plan import Plan
 from hornbook.schedules import rates
+from hornbook.selection import Selection
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
-from hornbook.validation import HeldOut, Lanes, amount_allowed
+from hornbook.validation import HeldOut
 
 SLICE_SECONDS = 0.05
 
@@ -57,19 +57,6 @@ def training_events(
 
 
 @dataclass
-class Best:
-    """The parameters with the lowest validation loss and the state that training was in then, where the loss
-    was measured, and how many evaluations have passed since."""
-
-    parameters: Array  # (P,)
-    hidden: Array  # (L, S, 1, H)
-    update: int
-    nats: float
-    lanes: Lanes
-    since: int = 0
-
-
-@dataclass
 class Training:
     """One training under way."""
 
@@ -88,8 +75,7 @@ class Training:
     def __post_init__(self) -> None:
         self.update = self.state.update
         self.lowest = self.state.best_smooth_loss, self.state.best_update
-        self.held_out = HeldOut.of(self.text.ids, self.settings)
-        self.best: Best | None = None
+        self.selection = Selection.of(self.text.ids, self.settings)
         ids = self.text.ids[: trained_on(len(self.text), self.settings)]
         self.streams = Streams.of(len(ids), self.settings)
         self.excerpts = Excerpts(self.text.vocabulary, ids, self.settings, self.engine)
@@ -115,7 +101,7 @@ class Training:
             if result.stopped:
                 yield from self.failed(result.stopped, row)
             yield from self.correction()
-            yield from self.marked(row, evaluating=self.held_out is not None)
+            yield from self.marked(row, self.selection)
             if self.at(self.settings.sample_every):
                 yield from self.show()
         yield from self.ending()
@@ -128,11 +114,8 @@ class Training:
 
     def complete(self) -> bool:
         """Whether no update is to be made any more."""
-        return self.update == self.plan.total or self.out_of_patience()
-
-    def out_of_patience(self) -> bool:
-        """Whether too many evaluations have passed without a new best."""
-        return 0 < self.settings.patience <= (self.best.since if self.best else 0)
+        impatient = self.selection is not None and self.selection.out_of_patience()
+        return self.update == self.plan.total or impatient
 
     def at(self, every: int) -> bool:
         """Whether what is due every so many updates is due after this one."""
@@ -141,7 +124,7 @@ class Training:
     def until_event(self, size: int) -> int:
         """The updates in a slice of at most `size`, ending at the next event."""
         rhythms = [self.settings.sample_every]
-        if self.held_out:
+        if self.selection:
             rhythms.append(self.settings.evaluate_every)
         ends = [every - self.update % every for every in rhythms]
         return min(size, *ends, self.plan.next_step(self.update) - self.update)
@@ -183,14 +166,13 @@ class Training:
             speed,
         )
 
-    def marked(self, row: Logged | None, evaluating: bool) -> Iterator[Event]:
+    def marked(self, row: Logged | None, selection: Selection | None) -> Iterator[Event]:
         """What is told of the update in hand: its evaluation, its metrics row, how far the training is."""
         if row is None:
             return
-        if evaluating and self.at(self.settings.evaluate_every):
-            evaluated = self.evaluated()
-            yield evaluated
-            nats = evaluated.nats_per_character
+        if selection and self.at(self.settings.evaluate_every):
+            (nats, characters), best = selection.evaluate(self.engine)
+            yield Evaluated(self.update, nats, characters, best.nats, best.update, self.seconds())
             yield replace(row, validation=nats if math.isfinite(nats) else None)
         elif self.at(self.settings.log_every):
             yield row
@@ -204,30 +186,10 @@ class Training:
             row.characters_per_second,
         )
 
-    def evaluated(self) -> Evaluated:
-        """What the network needs for the held-out part now; the best parameters so far are kept. Where more
-        of it is read than for these, they read it again."""
-        assert self.held_out
-        lanes = self.held_out.lanes(amount_allowed(self.update, self.settings))
-        state = self.engine.get_state()
-        hidden, best = state.hidden[:, :, :1], self.best
-        nats, characters = self.held_out.evaluate(self.engine, hidden, lanes)
-        if best and best.lanes != lanes:
-            engine = self.engine.with_parameters(best.parameters)
-            best.nats = self.held_out.evaluate(engine, best.hidden, lanes).nats_per_character
-            best.lanes = lanes
-        if best is None or nats < best.nats:
-            best = self.best = Best(state.parameters, hidden, self.update, nats, lanes)
-        else:
-            best.since += 1
-        return Evaluated(self.update, nats, characters, best.nats, best.update, self.seconds())
-
     def current(self) -> TrainingState:
         """The state of the engine; its best parameters are the validation's, where there is one."""
         state = self.engine.get_state()
-        if self.best is None:
-            return state
-        return replace(state, best_parameters=self.best.parameters, best_update=self.best.update)
+        return self.selection.chosen(state) if self.selection else state
 
     def sampled(self) -> Sampled:
         """A text from the current state."""
@@ -260,9 +222,9 @@ class Training:
         state, validation = self.current(), None
         reading = self.excerpts.reading(state)
         passage = self.excerpts.passage(state, reading)
-        if self.held_out:
+        if self.selection:
             best = self.engine.with_parameters(state.best_parameters)
-            validation = self.held_out.whole(best, reading, self.plan.in_time)
+            validation = self.selection.held_out.whole(best, reading, self.plan.in_time)
         early = self.update != self.plan.total
         return Finished(
             state, self.first_loss, passage, self.seconds(), complete=True, validation=validation, early=early
@@ -270,7 +232,7 @@ class Training:
 
     def failed(self, what: str, row: Logged | None) -> Iterator[Event]:
         """The end at something that is not finite."""
-        yield from self.marked(row, evaluating=False)
+        yield from self.marked(row, selection=None)
         yield self.checkpoint()
         raise NotFiniteError(self.not_finite(what))
 
