@@ -49,7 +49,7 @@ class Selection:
         if best and best.lanes != lanes:
             again = self.held_out.evaluate(engine.with_parameters(best.parameters), best.hidden, lanes)
             best.nats, best.lanes = again.nats_per_character, lanes
-        if best is None or math.isnan(best.nats) or found.nats_per_character < best.nats:
+        if best is None or lower(found.nats_per_character, best.nats):
             best = Best(state.parameters, hidden, state.update, found.nats_per_character, lanes)
         else:
             best.since += 1
@@ -69,3 +69,8 @@ class Selection:
         if self.best is None:
             return state
         return replace(state, best_parameters=self.best.parameters, best_update=self.best.update)
+
+
+def lower(nats: float, than: float) -> bool:
+    """Whether a loss is lower than another; any that is a number is lower than one that is none."""
+    return nats < than or (math.isnan(than) and not math.isnan(nats))
