@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from hornbook.errors import RunFolderError, StorageError
 from hornbook.storage import (
+    append_line,
     read_json,
     read_json_lines,
     read_tensors,
@@ -98,8 +99,31 @@ def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path):
 
 
 def test_a_folder_that_is_gone_is_a_storage_error(tmp_path):
-    with pytest.raises(StorageError, match="No such file"):
+    with pytest.raises(StorageError, match=r"the folder .*gone is gone: it was deleted or moved away"):
         write_json(tmp_path / "gone" / "thing.json", {})
+    with pytest.raises(StorageError, match="gone is gone"):
+        append_line(tmp_path / "gone" / "rows.jsonl", "{}")
+
+
+def test_what_stood_there_before_is_kept_under_another_name(tmp_path):
+    path, before = tmp_path / "thing", tmp_path / "before"
+    write_whole(path, b"first", before)
+    assert not before.exists()
+    write_whole(path, b"second", before)
+    assert (path.read_bytes(), before.read_bytes()) == (b"second", b"first")
+
+
+def test_no_link_is_followed_when_a_file_is_written(tmp_path):
+    (tmp_path / "precious").write_text("as it was")
+    for name in (".thing.new", "rows.jsonl"):
+        (tmp_path / name).symlink_to("precious")
+    write_whole(tmp_path / "thing", b"new")
+    with pytest.raises(
+        StorageError, match=r"rows\.jsonl cannot be written: Too many levels of symbolic links"
+    ):
+        append_line(tmp_path / "rows.jsonl", "{}")
+    assert (tmp_path / "precious").read_text() == "as it was"
+    assert (tmp_path / "thing").read_bytes() == b"new"
 
 
 @settings(max_examples=50)
@@ -147,6 +171,72 @@ def test_the_same_tensors_are_the_same_bytes(tmp_path):
 def test_anything_can_read_the_tensors(tmp_path):
     write_tensors(tmp_path / "a.safetensors", {"x": np.ones(3)}, {})
     assert safetensors.numpy.load_file(tmp_path / "a.safetensors")["x"].tolist() == [1, 1, 1]
+
+
+def changed(path, old, new):
+    """Put other bytes in the place of some, once."""
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+
+
+def test_a_checksum_tells_a_change_of_one_bit_in_an_array_or_in_the_record(tmp_path):
+    path = tmp_path / "a.safetensors"
+    for old, new in ((np.ones(1).tobytes(), np.nextafter(np.ones(1), 2).tobytes()), (b": 37", b": 38")):
+        write_tensors(path, {"x": np.ones(3)}, {"update": 37})
+        changed(path, old, new)
+        with pytest.raises(RunFolderError, match="its checksum is not that of what it holds"):
+            read_tensors(path)
+
+
+def test_weights_without_a_checksum_are_not_ours(tmp_path):
+    path = tmp_path / "a.safetensors"
+    safetensors.numpy.save_file({"x": np.ones(3)}, path, metadata={"hornbook": "{}"})
+    with pytest.raises(RunFolderError, match="it has no 'sha256'"):
+        read_tensors(path)
+
+
+def test_a_header_that_claims_more_than_any_has_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes((2**60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(RunFolderError, match="its header claims 1,152,921,504,606,846,976 bytes"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])
+def test_a_link_out_of_the_folder_is_refused_and_one_within_it_is_not(tmp_path, read):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "real").write_bytes(b"\xff\n")
+    (tmp_path / "secret").write_bytes(b"\xff")
+    (tmp_path / "run" / "out").symlink_to("../secret")
+    (tmp_path / "run" / "within").symlink_to("real")
+    with pytest.raises(RunFolderError, match=r"it is a link to .*secret, out of its folder"):
+        read(tmp_path / "run" / "out")
+    with pytest.raises(RunFolderError, match="within is damaged"):
+        read(tmp_path / "run" / "within")
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RunFolderError, match="pipe cannot be read: it is no plain file"):
+        read(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("read", [read_json, read_toml])
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path, read):
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(
+        RunFolderError, match="it has 1,099,511,627,776 bytes, and no such file has more than"
+    ):
+        read(tmp_path / "huge")
+
+
+def test_a_key_of_many_parts_is_refused_before_it_takes_its_square_of_time(tmp_path):
+    (tmp_path / "a.toml").write_text(".".join("a" * 500_000) + " = 1\n")
+    with pytest.raises(RunFolderError, match="a line has more than 5,000 characters"):
+        read_toml(tmp_path / "a.toml")
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"hornbook": "no json"}, {"hornbook": "[1]"}])

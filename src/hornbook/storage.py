@@ -1,17 +1,21 @@
 """Files: written beside and renamed, so that each is either whole or not there; weights in safetensors.
 
-Nothing here knows networks. A disk that cannot be written raises StorageError.
+What is read may come from anywhere, so sizes, kinds and links are looked at first, and a checksum tells
+weights that are whole. Nothing here knows networks. A disk that cannot be written raises StorageError.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+import stat
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,13 @@ import tomli_w
 from hornbook.cells.cell import Array
 from hornbook.errors import RunFolderError, StorageError
 
+CHECKSUM = "sha256"
+MOST_JSON = 1 << 26  # bytes of a JSON file, a vocabulary of all code points among them,
+MOST_ROWS = 1 << 32  # of a file of rows,
+MOST_TOML = 1 << 22  # of a TOML file, a list of many texts among them,
+MOST_HEADER = 1 << 20  # and of the header of a file of weights
+LONGEST_LINE = 5000  # characters in TOML: its reader takes the square of a dotted key's length
+
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
@@ -30,24 +41,57 @@ def storing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOENT and not path.parent.is_dir():
+            raise StorageError(
+                f"{path} cannot be written, because the folder {path.parent} is gone: it was deleted or "
+                "moved away; leave it in its place, and start again"
+            ) from error
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}; make room on its disk, or use another one"
         ) from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is seen either as it was or whole."""
+def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:
+    """Write a file so that it is seen either as it was or whole, also after a power cut. What stood there
+    before is kept under the name `before`, where one is given."""
     beside = path.with_name(f".{path.name}.new")
     with storing(path):
         try:
-            with beside.open("wb") as file:
+            beside.unlink(missing_ok=True)  # of a process that was killed; or a link to somewhere else
+            with beside.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            if before is not None and path.exists():
+                path.replace(before)
             beside.replace(path)
+            sync(path.parent)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def unlinked(path: str, flags: int) -> int:
+    """Open a file, but not what a link in its place leads to."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file. A lone surrogate stands there as JSON's \\udc80."""
+    with (
+        storing(path),
+        open(path, "a", encoding="utf-8", errors="backslashreplace", newline="", opener=unlinked) as file,
+    ):
+        file.write(line + "\n")
 
 
 def refusal(folder: Path) -> str:
@@ -69,11 +113,24 @@ def write_toml(path: Path, table: Mapping[str, Any]) -> None:
     write_whole(path, tomli_w.dumps(table).encode())
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array], about: Mapping[str, Any]) -> None:
-    """Write named arrays as safetensors, whole, with one JSON record about them."""
+def write_tensors(
+    path: Path, tensors: Mapping[str, Array], about: Mapping[str, Any], before: Path | None = None
+) -> None:
+    """Write named arrays as safetensors, whole, with one JSON record about them, which holds a checksum of
+    them and of itself; `before` as in `write_whole`."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    note = {"hornbook": json.dumps(about, sort_keys=True)}
-    write_whole(path, safetensors.numpy.save(arrays, metadata=note))
+    record = {**about, CHECKSUM: checksum(arrays, about)}
+    note = {"hornbook": json.dumps(record, sort_keys=True)}
+    write_whole(path, safetensors.numpy.save(arrays, metadata=note), before)
+
+
+def checksum(tensors: Mapping[str, Array], about: Mapping[str, Any]) -> str:
+    """The SHA-256 of named arrays and the record about them, in hexadecimal digits."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -88,22 +145,41 @@ def reading(path: Path) -> Iterator[None]:
         raise RunFolderError(f"{path} cannot be read: {error.strerror or error}") from error
     except KeyError as error:
         raise RunFolderError(f"{path} is damaged or not hornbook's: it has no {error}") from error
-    except (ValueError, TypeError, RecursionError, safetensors.SafetensorError) as error:
+    except (ValueError, TypeError, RecursionError, OverflowError, safetensors.SafetensorError) as error:
         raise RunFolderError(f"{path} is damaged or not hornbook's: {error}") from error
+
+
+def check_file(path: Path, most: int | None = None) -> None:
+    """Raise OSError or ValueError for what is no plain file, or one of more bytes than `most`, and for a link
+    out of its folder."""
+    check_kind(path)
+    if path.is_symlink() and path.resolve().parent != path.parent.resolve():
+        raise OSError(errno.ELOOP, f"it is a link to {path.resolve()}, out of its folder")
+    size = path.stat().st_size
+    if most is not None and size > most:
+        raise ValueError(f"it has {size:,} bytes, and no such file has more than {most:,}")
+
+
+def check_kind(path: Path) -> None:
+    """Raise OSError for what is no plain file, such as a named pipe, which would be waited for."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file")
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file. Raises RunFolderError."""
     with reading(path):
+        check_file(path, MOST_JSON)
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a file of one JSON record a line; a last line without its end is left out. Raises
-    RunFolderError."""
+def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """Read a file of one JSON record a line, or so many of its first lines at most; a last line without its
+    end is left out. Raises RunFolderError."""
     with reading(path):
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        rows = [json.loads(line) for line in lines]
+        check_file(path, MOST_ROWS)
+        with path.open("rb") as file:
+            rows = [json.loads(line) for line in islice(file, most) if line.endswith(b"\n")]
         if not all(isinstance(row, dict) for row in rows):
             raise ValueError("a line is not a record")
         return rows
@@ -112,15 +188,31 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file. Raises RunFolderError."""
     with reading(path):
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        check_file(path, MOST_TOML)
+        text = path.read_text(encoding="utf-8")
+        if max(map(len, text.split("\n"))) > LONGEST_LINE:
+            raise ValueError(f"a line has more than {LONGEST_LINE:,} characters")
+        return tomllib.loads(text)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Read named arrays and the record about them. Raises RunFolderError."""
+    """Read named arrays and the record about them; the checksum must be theirs. Raises RunFolderError."""
     with reading(path):
+        check_file(path)
+        check_header(path)
         with safetensors.safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {})["hornbook"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if not isinstance(about, dict):
             raise ValueError("the record about its arrays is not a record")
+        if about.pop(CHECKSUM) != checksum(tensors, about):
+            raise ValueError("its checksum is not that of what it holds")
         return tensors, about
+
+
+def check_header(path: Path) -> None:
+    """Raise ValueError where a file of weights claims a longer header than any has."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > MOST_HEADER:
+        raise ValueError(f"its header claims {length:,} bytes, and none has more than {MOST_HEADER:,}")
