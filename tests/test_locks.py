@@ -1,0 +1,126 @@
+"""One writer: who trains in a folder is named, what a dead process left is taken over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from hornbook import RunFolderError, StorageError
+from hornbook.locks import LOCK, Lock, under_way
+
+HOLDING = """
+import sys
+from pathlib import Path
+from hornbook.locks import Lock
+
+with Lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of the folder."""
+    command = [sys.executable, "-c", HOLDING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"held\n"
+        yield child
+        child.kill()
+
+
+def test_a_lock_is_there_while_it_is_held_and_gone_after(tmp_path):
+    assert not under_way(tmp_path)
+    with Lock(tmp_path):
+        assert under_way(tmp_path)
+        assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
+    assert not under_way(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_process_is_refused_and_the_holder_named(tmp_path, holder):
+    assert under_way(tmp_path)
+    with pytest.raises(
+        RunFolderError, match=f"is being trained by process {holder.pid} on .*; wait for its end"
+    ):
+        Lock(tmp_path)
+
+
+def test_another_training_in_this_process_is_refused(tmp_path):
+    with Lock(tmp_path), pytest.raises(RunFolderError, match=f"by process {os.getpid()} on"):
+        Lock(tmp_path)
+
+
+def test_what_a_killed_process_left_is_taken_over(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / LOCK).exists()
+    assert not under_way(tmp_path)
+    with Lock(tmp_path):
+        assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
+
+
+def test_the_name_in_a_lock_cannot_steer_a_terminal(tmp_path):
+    with Lock(tmp_path):
+        (tmp_path / LOCK).write_text("\x1b[2Jnobody")
+        with pytest.raises(RunFolderError, match="by ␛\\[2Jnobody"):
+            Lock(tmp_path)
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
+    (tmp_path / "precious").write_text("as it was")
+    (tmp_path / LOCK).symlink_to("precious")
+    with pytest.raises(StorageError, match="symbolic links"):
+        Lock(tmp_path)
+    assert not under_way(tmp_path)
+    assert (tmp_path / "precious").read_text() == "as it was"
+
+
+def test_only_one_of_many_gets_it(tmp_path):
+    for _ in range(20):
+        got, together = [], threading.Barrier(4)
+
+        def take(got=got, together=together):
+            together.wait()
+            try:
+                got.append(Lock(tmp_path))
+            except RunFolderError:
+                got.append(None)
+
+        threads = [threading.Thread(target=take) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (held,) = [lock for lock in got if lock]
+        held.release()
+
+
+def test_who_only_looks_takes_nobody_the_lock(tmp_path):
+    (tmp_path / LOCK).touch()
+    over = threading.Event()
+
+    def look():
+        while not over.is_set():
+            under_way(tmp_path)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(50):
+            Lock(tmp_path).release()
+            (tmp_path / LOCK).touch()
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_folder_that_is_gone_is_a_storage_error():
+    with pytest.raises(StorageError, match="the folder nowhere is gone"):
+        Lock(Path("nowhere"))
