@@ -11,6 +11,7 @@ from typing import Any
 from hornbook.errors import HornbookError, InputError
 from hornbook.gradients import Row, check_gradients
 from hornbook.parameters import count
+from hornbook.records import GRADIENT, check
 from hornbook.report.document import Block, Section, Table, note, say
 from hornbook.report.subject import Subject, without_paths
 from hornbook.report.wording import error_of, percent
@@ -99,8 +100,10 @@ def rows_kept(path: Path, key: dict[str, Any]) -> list[Row] | None:
     """The rows that were kept under these settings; what is damaged is computed again."""
     try:
         kept = read_json(path)
+        for row in kept["rows"]:
+            check(row, GRADIENT)
         return [Row(**row) for row in kept["rows"]] if kept["settings"] == key else None
-    except (HornbookError, KeyError, TypeError, AttributeError):
+    except (HornbookError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -1,0 +1,78 @@
+"""Records: what the JSON of a run has to hold, so that whoever reads it need not look again.
+
+Numbers are such that they can be printed and drawn; whole ones have a limit, since JSON has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+LARGEST = 10**18  # of a whole number
+WHOLE, NUMBER, MAYBE, TEXT, TRUTH = (
+    "a whole number",
+    "a number",
+    "a number or null",
+    "a text",
+    "true or false",
+)
+Form = Mapping[str, str]  # what a record has under each key
+
+METRIC: Form = {
+    "update": WHOLE, "epoch": NUMBER, "loss": NUMBER, "smooth_loss": NUMBER, "lr": NUMBER,
+    "gradient_norm": NUMBER, "clipped": WHOLE, "seconds": NUMBER, "characters_per_second": NUMBER,
+}  # fmt: skip
+EVALUATED: Form = {"validation": NUMBER}  # in the rows of metrics where it was measured
+SAMPLE: Form = {"update": WHOLE, "text": TEXT, "model": TEXT}
+SOURCE: Form = {"path": TEXT, "bytes": WHOLE, "sha256": TEXT, "characters": WHOLE}
+VALIDATION: Form = {"nats_per_character": NUMBER, "characters": WHOLE, "bits_per_character": NUMBER}
+GRADIENT: Form = {
+    "case": TEXT, "parameter": TEXT, "entries": WHOLE, "share_within": NUMBER, "max_abs_difference": NUMBER,
+    "max_rel_difference": NUMBER, "max_abs_complex": NUMBER, "max_rel_complex": NUMBER, "limit": NUMBER,
+    "passed": TRUTH,
+}  # fmt: skip
+SUMMARY: Form = {
+    "text": TEXT, "characters": WHOLE, "vocabulary": WHOLE, "cell": TEXT, "hidden": WHOLE, "layers": WHOLE,
+    "parameters": WHOLE, "preset": TEXT, "optimizer": TEXT, "updates": WHOLE, "epochs": NUMBER,
+    "seq_len": WHOLE, "streams": WHOLE, "characters_read": WHOLE, "seconds": NUMBER,
+    "updates_per_second": NUMBER, "characters_per_second": NUMBER, "first_loss": MAYBE,
+    "last_smooth_loss": MAYBE, "best_smooth_loss": MAYBE, "best_update": WHOLE,
+    "best_nats_per_character": MAYBE, "best_bits_per_character": MAYBE, "engine": TEXT, "dtype": TEXT,
+    "seed": WHOLE, "python": TEXT, "finished": TRUTH, "stopped_early": TRUTH,
+}  # fmt: skip
+
+
+def check(record: object, form: Form) -> None:
+    """Raise ValueError unless a record has all that its form names."""
+    if not isinstance(record, Mapping):
+        raise ValueError("it is no record")
+    for key, kind in form.items():
+        if not is_a(kind, record.get(key)):
+            raise ValueError(f"{key} is missing or not {kind}")
+
+
+def is_a(kind: str, value: object) -> bool:
+    """Whether a value is of a kind."""
+    if value is None or isinstance(value, bool):
+        return kind == (MAYBE if value is None else TRUTH)
+    if isinstance(value, int):
+        return kind in (WHOLE, NUMBER, MAYBE) and abs(value) <= LARGEST
+    return (isinstance(value, float) and kind in (NUMBER, MAYBE)) or (isinstance(value, str) and kind == TEXT)
+
+
+def check_metric(row: Mapping[str, Any]) -> None:
+    """Raise ValueError for what is no row of metrics."""
+    check(row, METRIC if "validation" not in row else {**METRIC, **EVALUATED})
+
+
+def check_sample(row: Mapping[str, Any]) -> None:
+    """Raise ValueError for what is no row of samples."""
+    check(row, SAMPLE)
+
+
+def check_summary(summary: object) -> None:
+    """Raise ValueError for what is no summary."""
+    check(summary, SUMMARY)
+    assert isinstance(summary, Mapping)
+    if summary.get("validation") is not None:
+        check(summary["validation"], VALIDATION)
