@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from hornbook import Checkpoint, Run, Text
+from hornbook import Checkpoint, Logged, Run, Text
 from hornbook.config import settings
 from hornbook.engines import TrainingState
 from hornbook.errors import StorageError
+from hornbook.folders import create
 from hornbook.recorder import Recorder
 from hornbook.report.figures import FAINT, INK, loss_figure
 
@@ -24,9 +25,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 def run_of(folder, rows, best=(52.5, 40)):
     """A run with these rows of (update, loss, smooth loss), and a best smooth loss and its update."""
     model, training = settings(len(TEXT.vocabulary), hidden=4, seq_len=10)
-    recorder = Recorder(folder, TEXT, model, training)
+    recorder = Recorder(create(folder, TEXT, model, training), TEXT, model, training)
     for update, loss, smooth in rows:
-        recorder.append("metrics.jsonl", {"update": update, "loss": loss, "smooth_loss": smooth})
+        list(recorder.record([Logged(update, 0.1, loss, smooth, 0.1, 1.0, 0, 1.0, 9.0)]))
     state = TrainingState.initial(model, training)
     state = replace(state, update=80, best_smooth_loss=best[0], best_update=best[1])
     recorder.summarise(Checkpoint(state, state.hidden, 60.0, 1.0), complete=False)

@@ -30,12 +30,23 @@ FLOORS: list[set[str]] = [
         "originality",
         "units",
     },
-    {"storage", "torch_weights", "model", "runs", "recorder"},
+    {
+        "records",
+        "storage",
+        "locks",
+        "torch_weights",
+        "model",
+        "runs",
+        "checkpoints",
+        "folders",
+        "recorder",
+        "resuming",
+    },
     {"report", "web"},
     {"cli.words", "cli.display", "cli.interrupts"},  # what a plain call from Python shows
     {"facade"},
     {"cli"},
-    {"", "__main__"},
+    {"", "entry", "__main__"},
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 

@@ -46,6 +46,7 @@ NAMES = [
     "check_gradients",
     "load",
     "read_text",
+    "resume",
     "settings",
     "train",
     "train_events",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,9 @@ from hornbook import Checkpoint, Finished, Logged, Run, Sampled, Text
 from hornbook.config import settings
 from hornbook.engines import TrainingState
 from hornbook.errors import NotFiniteError, RunFolderError, SettingError, StorageError
-from hornbook.recorder import Recorder, choose_folder, early_best
+from hornbook.folders import choose_folder, create
+from hornbook.locks import Lock
+from hornbook.recorder import Recorder, early_best
 from hornbook.training import training_events
 
 TEXT = Text.from_string("the cat sat on the mat " * 20, name="cats")
@@ -21,9 +24,13 @@ MODEL, TRAINING = settings(len(TEXT.vocabulary), hidden=4, seq_len=3, updates=30
 STATE = replace(TrainingState.initial(MODEL, TRAINING), update=9, smooth_loss=3.0, best_smooth_loss=2.5)
 
 
+def new(folder, model=MODEL, training=TRAINING):
+    return Recorder(create(folder, TEXT, model, training), TEXT, model, training)
+
+
 @pytest.fixture
 def recorder(tmp_path):
-    return Recorder(tmp_path / "a", TEXT, MODEL, TRAINING)
+    return new(tmp_path / "a")
 
 
 def keep(recorder, *events):
@@ -104,17 +111,29 @@ def test_a_creation_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("hornbook.recorder.write_json", fail)
+    monkeypatch.setattr("hornbook.folders.write_json", fail)
     with pytest.raises((StorageError, KeyboardInterrupt)):
-        Recorder(tmp_path / "a", TEXT, MODEL, TRAINING)
+        new(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_of_a_folder_is_removed_and_what_is_being_made_is_not(tmp_path):
+    old, fresh, live, other = (tmp_path / f".{name}" for name in ("a.new-1", "a.new-2", "a.new-3", "b.new-4"))
+    for path in (old, fresh, live, other):
+        path.mkdir()
+        (path / "lock").touch()
+    with Lock(live):
+        for path in (old, live, other):
+            os.utime(path, (0, 0))
+        new(tmp_path / "a")
+    assert sorted(tmp_path.iterdir()) == [fresh, live, other, tmp_path / "a"]
 
 
 def test_a_folder_that_was_filled_meanwhile_is_not_touched(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "thing").touch()
     with pytest.raises(StorageError, match="a cannot be written"):
-        Recorder(tmp_path / "a", TEXT, MODEL, TRAINING)
+        new(tmp_path / "a")
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "thing"]
 
 
@@ -222,7 +241,7 @@ def test_a_training_that_is_not_finite_is_kept_up_to_that_update(tmp_path):
     model, training = settings(
         len(TEXT.vocabulary), hidden=30, seq_len=400, lr=1.0, clip="none", updates=40, log_every=1
     )
-    recorder = Recorder(tmp_path / "a", TEXT, model, training)
+    recorder = new(tmp_path / "a", model, training)
     with pytest.raises(NotFiniteError, match="update"):
         list(recorder.record(training_events(TEXT, model, training)))
     run = Run(tmp_path / "a")
@@ -240,7 +259,7 @@ def test_a_disk_that_fills_up_between_two_checkpoints_keeps_the_first(recorder, 
 
     monkeypatch.setattr("hornbook.storage.os.fsync", fail)
     better = replace(STATE, update=20, best_parameters=STATE.parameters + 1)
-    with pytest.raises(StorageError, match=r"best\.safetensors cannot be written: No space left"):
+    with pytest.raises(StorageError, match=r"metrics\.jsonl cannot be written: No space left"):
         keep(recorder, Checkpoint(better, better.hidden, 3.3, 3.0))
     assert weights(recorder) == before
     assert Run(recorder.folder).summary["updates"] == 9

@@ -13,11 +13,13 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 import hornbook
+from hornbook.checkpoints import counters, training_tensors
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import TrainingState
 from hornbook.errors import RunFolderError, SettingError
+from hornbook.events import Checkpoint
 from hornbook.parameters import count
-from hornbook.runs import Config, Run, counters, read_config, training_tensors
+from hornbook.runs import Config, Run, read_config
 from hornbook.storage import write_toml
 from hornbook.text import Source
 
@@ -149,8 +151,8 @@ def test_settings_come_back_from_toml_to_the_bit(tmp_path_factory, hidden, lr, s
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad"])
 def test_everything_that_going_on_needs_has_a_name(optimizer):
     model, training = settings(4, hidden=3, optimizer=optimizer)
-    state = TrainingState.initial(model, training)
-    tensors = training_tensors(model, state)
+    start = Checkpoint.initial(model, training)
+    state, tensors = start.state, training_tensors(model, start)
     names = {"U", "W", "b", "V", "c"}
     memory = {f"memory0.{name}" for name in names} if optimizer == "adagrad" else set()
     assert tensors.keys() == names | {f"best.{name}" for name in names} | memory | {"hidden"}

@@ -27,7 +27,7 @@ from hornbook.plan import Plan
 from hornbook.sampling import start_after, write
 from hornbook.streams import trained_on
 from hornbook.text import Text
-from hornbook.training import SLICE_SECONDS, Training, never, next_size, training_events
+from hornbook.training import SAVE_SECONDS, SLICE_SECONDS, Training, never, next_size, training_events
 from hornbook.validation import HeldOut, Lanes
 
 Settings = tuple[ModelSettings, TrainingSettings]
@@ -54,6 +54,11 @@ def timeless(event: Event) -> tuple[Any, ...]:
         elif field.name not in TIMES:
             values.append(repr(value))
     return tuple(values)
+
+
+def update_of(event: Any) -> int:
+    """The update that an event tells of."""
+    return int(event.state.update if isinstance(event, Checkpoint | Finished) else event.update)
 
 
 def lasting(events: list[Event]) -> list[tuple[Any, ...]]:
@@ -94,13 +99,22 @@ def test_rows_are_kept_at_every_multiple_of_the_log_interval_and_at_the_end(
     assert [row.update for row in of(Logged, events)] == [5, 10, 15, 20, 23]
 
 
-def test_a_checkpoint_follows_every_sample_but_the_first_and_the_end_comes_last(
-    prose: Text, small: Chosen
-) -> None:
+def test_a_checkpoint_follows_the_last_sample_and_the_end_comes_last(prose: Text, small: Chosen) -> None:
     events = [e for e in training_events(prose, *small()) if not isinstance(e, Progress | Logged)]
     kinds = [type(event) for event in events]
-    assert kinds == [Sampled, Sampled, Checkpoint, Sampled, Checkpoint, Sampled, Checkpoint, Finished]
-    assert [event.state.update for event in of(Checkpoint, events)] == [10, 20, 25]
+    assert kinds == [Sampled, Sampled, Sampled, Sampled, Checkpoint, Finished]
+    assert [event.state.update for event in of(Checkpoint, events)] == [25]
+
+
+def test_checkpoints_follow_each_other_in_so_many_seconds_after_all_else_of_their_update(
+    prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_module, "SLICE_SECONDS", 0.0)  # one update a slice
+    chosen = small(log_every=1, validation=0.2, evaluate_every=5)
+    events = list(training_events(prose, *chosen, save_every=1e-9))
+    assert [event.state.update for event in of(Checkpoint, events)] == list(range(1, 26))
+    told = [(update_of(e), isinstance(e, Checkpoint)) for e in events[:-1] if not isinstance(e, Progress)]
+    assert told == sorted(told)
 
 
 def test_rows_come_before_the_sample_of_the_same_update(prose: Text, small: Chosen) -> None:
@@ -225,11 +239,9 @@ def test_the_checkpoint_and_the_end_hold_the_state_of_the_engine(prose: Text, sm
     events = list(training_events(prose, model, training))
     alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), prose.ids)
     alone.advance(np.full(25, training.lr))
-    expected = timeless(
-        Checkpoint(
-            alone.get_state(), of(Checkpoint, events)[-1].reading, of(Finished, events)[0].first_loss, 0.0
-        )
-    )
+    state, first_loss = alone.get_state(), of(Finished, events)[0].first_loss
+    reading = of(Checkpoint, events)[-1].reading
+    expected = timeless(Checkpoint(state, reading, first_loss, 0.0, state.best_update, shown=25))
     assert timeless(of(Checkpoint, events)[-1]) == expected
     assert timeless(replace(of(Checkpoint, events)[-1], state=of(Finished, events)[0].state)) == expected
 
@@ -447,9 +459,9 @@ def test_a_wish_to_stop_ends_training_after_the_slice_in_hand_with_all_that_was_
     assert end.state.update == checkpoint.state.update == times
     alone = ENGINES[training.engine](model, training, TrainingState.initial(model, training), prose.ids)
     alone.advance(np.full(times, training.lr))
-    assert timeless(checkpoint) == timeless(
-        Checkpoint(alone.get_state(), checkpoint.reading, end.first_loss, 0.0)
-    )
+    state = alone.get_state()
+    kept = Checkpoint(state, checkpoint.reading, end.first_loss, 0.0, state.best_update, shown=0)
+    assert timeless(checkpoint) == timeless(kept)
     assert math.isnan(end.first_loss) == (times == 0)
 
 
@@ -502,7 +514,8 @@ def begun(text: Text, chosen: Settings, state: TrainingState) -> Training:
     """A training that starts from a state of ours."""
     model, training = chosen
     built: Engine = ENGINES[training.engine](model, training, state, text.ids)
-    return Training(text, training, built, state, never, Plan(training.updates))
+    start = replace(Checkpoint.initial(model, training), state=state)
+    return Training(text, training, built, start, never, Plan(training.updates), SAVE_SECONDS)
 
 
 @every_engine

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         Progress,
         Sampled,
     )
-    from hornbook.facade import load, train, train_events
+    from hornbook.facade import load, resume, train, train_events
     from hornbook.gradients import GradientCheck, check_gradients
     from hornbook.model import Model
     from hornbook.runs import Run
@@ -62,7 +62,7 @@ _HOMES = {
     "events": (
         "Checkpoint", "Evaluated", "Event", "Finished", "Logged", "Planned", "Progress", "Sampled",
     ),
-    "facade": ("load", "train", "train_events"),
+    "facade": ("load", "resume", "train", "train_events"),
     "gradients": ("GradientCheck", "check_gradients"),
     "model": ("Model",),
     "runs": ("Run",),
@@ -104,6 +104,7 @@ __all__ = [
     "check_gradients",
     "load",
     "read_text",
+    "resume",
     "settings",
     "train",
     "train_events",

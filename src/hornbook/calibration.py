@@ -22,7 +22,7 @@ from hornbook.errors import SettingError
 from hornbook.events import Planned
 from hornbook.excerpts import WARM
 from hornbook.philox import SAMPLE, Source
-from hornbook.plan import Budget, Plan
+from hornbook.plan import Budget, Plan, total_after
 from hornbook.scoring import BLOCK
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
@@ -119,6 +119,20 @@ def check_fits(update: float, left: float, minutes: float) -> None:
             "are left for training; give more minutes, or a smaller --hidden, --layers, --streams or "
             "--seq-len"
         )
+
+
+def going_on(
+    text: Text,
+    model: ModelSettings,
+    training: TrainingSettings,
+    steps: Sequence[Planned],
+    update: int,
+    over: float,
+) -> Budget:
+    """The plan of a training by time that goes on after so many updates, by the steps of its plan so far and
+    then by the clock, until the moment `over`."""
+    free = Trial(text, model, training).seconds_of_the_end()
+    return Budget(total_after(steps, update), over - free, over + GRACE, steps=steps)
 
 
 @dataclass

@@ -6,20 +6,25 @@ parameters of a state are those of the evaluation with the lowest loss, as is it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from hornbook.cells.cell import Array
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import TrainingState
+from hornbook.engines.interface import zero_state
 
 
 @dataclass(frozen=True)
 class Planned:
     """How many updates are to come after so many of them, as the speed measured until then has it; told in a
-    training of so many minutes, before the updates that it governs."""
+    training of so many minutes, before the updates that it governs. Where a training was given more of them,
+    `until` says when they end, in seconds since the first update; 0 where it goes by no clock any more."""
 
     update: int
     remaining: int
+    until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,26 @@ class Logged:
     validation: float | None = None
 
 
+class Lanes(NamedTuple):
+    """So many stretches of the held-out part, evenly spread, with so many characters that count in each."""
+
+    number: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The parameters with the lowest validation loss and the state that training was in then, where the loss
+    was measured, and how many evaluations have passed since."""
+
+    parameters: Array  # (P,)
+    hidden: Array  # (L, S, 1, H)
+    update: int
+    nats: float
+    lanes: Lanes
+    since: int = 0
+
+
 class Validation(NamedTuple):
     """What a network needs for a character of the held-out part in nats, on average over so many."""
 
@@ -83,12 +108,23 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that is needed to go on from here."""
+    """All that is needed to go on from here. `best` is there once there was an evaluation; `lowest_update`
+    is that of the lowest smooth loss, and `shown` the one after which the last sample was written (-1: none).
+    """
 
     state: TrainingState
     reading: Array  # (L, S, 1, H) the best model's state in the midst of the text
     first_loss: float  # NaN before the first update
-    seconds: float
+    seconds: float  # since the first update
+    lowest_update: int = 0
+    shown: int = -1
+    best: Best | None = None
+
+    @classmethod
+    def initial(cls, model: ModelSettings, training: TrainingSettings) -> Checkpoint:
+        """Before the first update."""
+        reading = zero_state(model, 1, training.dtype)
+        return cls(TrainingState.initial(model, training), reading, math.nan, 0.0)
 
 
 @dataclass(frozen=True)

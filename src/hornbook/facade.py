@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hornbook.calibration import Arranged, arranged
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
+from hornbook.config import LONGEST, real
 from hornbook.engines import default_engine
-from hornbook.errors import TextError, TrainingFailed
+from hornbook.errors import StorageError, TextError, TrainingFailed
 from hornbook.events import Event
+from hornbook.folders import choose_folder, create
+from hornbook.locks import Lock
 from hornbook.model import Model
-from hornbook.recorder import Recorder, choose_folder
+from hornbook.recorder import Recorder
 from hornbook.report.figures import loss_figure, rehearsed
-from hornbook.runs import Run
+from hornbook.resuming import Further, finished
+from hornbook.resuming import resume as resumed
+from hornbook.runs import FIGURE, Run
 from hornbook.text import Text, oddities
-from hornbook.training import never, training_events
+from hornbook.training import SAVE_SECONDS, never, training_events
+
+GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 
 
 def train_events(text: Text, preset: str | None = None, **changes: Any) -> Iterator[Event]:
@@ -41,13 +51,15 @@ def train(
     out: str | Path | None = None,
     name: str | None = None,
     quiet: bool = False,
+    save_every: float = SAVE_SECONDS,
     **changes: Any,
 ) -> Run:
     """Train on a text, show progress, and keep everything in a run folder, which is returned.
 
-    The folder is `out`, `runs/<name>`, or a fresh one in `runs`. Ctrl-C ends the training after the
-    update in hand; what was learnt is kept. Other keywords as for `train_events`. Raises what that raises,
-    RunFolderError where the folder is not empty and StorageError where it cannot be written.
+    The folder is `out`, `runs/<name>`, or a fresh one in `runs`; a checkpoint is written every `save_every`
+    seconds. Ctrl-C ends the training after the update in hand; what was learnt is kept, and `resume` goes on
+    from there. Other keywords as for `train_events`. Raises what that raises, RunFolderError where the folder
+    is not empty and StorageError where it cannot be written.
     """
     begun = time.perf_counter()
     check_text(text)
@@ -57,8 +69,35 @@ def train(
     changes = {"engine": default_engine(), **changes}
     planned = arranged(text, preset, begun=begun, figures=rehearsed, **changes)
     display = choose_display(planned[1].seq_len, quiet)
+    fresh = out is None and name is None
     with Interrupts() as interrupts:
-        return train_into(folder, text, planned, display, interrupts.stop)
+        return train_into(folder, text, planned, display, interrupts.stop, save_every, fresh)
+
+
+def resume(
+    folder: str | Path,
+    text: Text | None = None,
+    *,
+    updates: int | str | None = None,
+    minutes: float | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    save_every: float = SAVE_SECONDS,
+) -> Run:
+    """Go on with the training in a run folder from its last checkpoint, and give the run back: to the bit as
+    if it had never ended. A finished run is given back as it is.
+
+    With `updates` it goes on to so many in all, or with `"+500"` so many more, with `minutes` for so long
+    from now. `text` is the one it was trained on, where that came from no file. `force` goes on with another
+    version of hornbook or on another processor. Raises RunFolderError for a run that is being trained, was
+    trained on another text or with other settings, or has no whole checkpoint, and what `train` raises.
+    """
+    begun = time.perf_counter()
+    run, further = Run(folder), Further(updates, minutes)
+    display = choose_display(run.config.training.seq_len, quiet)
+    warn = partial(warnings.warn, stacklevel=2)
+    with Interrupts() as interrupts:
+        return resume_into(run, further, display, warn, begun, interrupts.stop, save_every, text, force)
 
 
 def check_text(text: object) -> None:
@@ -69,30 +108,79 @@ def check_text(text: object) -> None:
 
 
 def train_into(
-    folder: Path, text: Text, planned: Arranged, display: Display, stop: Callable[[], bool] = never
+    folder: Path,
+    text: Text,
+    planned: Arranged,
+    display: Display,
+    stop: Callable[[], bool] = never,
+    save_every: float = SAVE_SECONDS,
+    fresh: bool = False,
 ) -> Run:
-    """Train into a folder and show each event; then draw the figures. A TrainingFailed says where what
-    was learnt before is kept."""
+    """Train into a folder and show each event; then draw the figures. Where its name is `fresh`, another one
+    is taken if it is gone meanwhile."""
+    real("save-every", save_every, 0, LONGEST)
     model, training, plan = planned
-    happening = training_events(text, model, training, stop, plan)
-    recorder = Recorder(folder, text, model, training)
+    happening = training_events(text, model, training, stop, plan, save_every=save_every)
+    place = create(folder, text, model, training, fresh)
+    with place.lock:
+        return keep(Recorder(place, text, model, training), happening, display)
+
+
+def resume_into(
+    run: Run,
+    further: Further,
+    display: Display,
+    told: Callable[[str], object],
+    begun: float,
+    stop: Callable[[], bool] = never,
+    save_every: float = SAVE_SECONDS,
+    text: Text | None = None,
+    force: bool = False,
+) -> Run:
+    """Go on in a run's folder and show each event; then draw the figures. What is strange is told, and
+    minutes count from `begun`."""
+    real("save-every", save_every, 0, LONGEST)
+    if not further and finished(run):
+        return run if (run.folder / FIGURE).exists() else drawn(run)
+    model, training = run.config.model, run.config.training
+    with Lock(run.folder) as lock:
+        how = resumed(run, text, lock, further, force, told, begun, rehearsed)
+        happening = training_events(how.text, model, training, stop, how.plan, how.start, save_every)
+        return keep(Recorder(how.place, how.text, model, training), happening, display)
+
+
+def keep(recorder: Recorder, happening: Iterator[Event], display: Display) -> Run:
+    """Keep and show all events, and draw the figures. A TrainingFailed says where what was learnt before is
+    kept."""
+    folder = recorder.folder
     try:
         with display:
             for event in recorder.record(happening):
                 show(display, event)
     except TrainingFailed as error:
-        raise type(error)(f"{error}\nwhat was learnt before is kept in {folder}") from error
-    run = Run(folder)
+        kept = f"\nwhat was learnt before is kept in {folder}" if folder.is_dir() else ""
+        further = (
+            f"; go on with: hornbook resume {folder}" if isinstance(error, StorageError) and kept else ""
+        )
+        raise type(error)(f"{error}{kept}{further}") from error
+    return drawn(Run(folder))
+
+
+def drawn(run: Run) -> Run:
+    """The run, with its figures."""
     loss_figure(run)
     return run
 
 
 def show(display: Display, event: Event) -> None:
-    """Show an event. A reader that has gone, as in `hornbook train | head`, does not end the training."""
+    """Show an event. A reader that has gone, as in `hornbook train | head`, or a terminal that was closed,
+    does not end the training."""
     try:
         display.show(event)
-    except BrokenPipeError:
-        hush()
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        hush(sys.stdout.fileno())
 
 
 def load(folder: str | Path, which: str = "best") -> Model:

@@ -25,9 +25,10 @@ class Plan:
         self.steps = {step.update: step for step in steps}
 
     @classmethod
-    def again(cls, steps: Sequence[Planned]) -> Plan:
-        """The plan of another run, its first step at update 0."""
-        return cls(steps[0].remaining, steps)
+    def again(cls, steps: Sequence[Planned], update: int = 0) -> Plan:
+        """The plan of another run, or of the same one when it goes on after so many updates; its first step
+        is at update 0."""
+        return cls(total_after(steps, update), steps)
 
     def correction(self, update: int) -> Planned | None:
         """The step that holds from this update on, where one begins; it is taken."""
@@ -45,14 +46,26 @@ class Plan:
         return True
 
 
+def total_after(steps: Sequence[Planned], update: int) -> int:
+    """The updates in all, as the last step of a plan has them that is not after this update."""
+    step = max((step for step in steps if step.update <= update), key=lambda step: step.update)
+    return step.update + step.remaining
+
+
 class Budget(Plan):
     """Updates until a moment. `planned` of them are expected at first; `end` is the moment at which the last
-    is to be made, `close` the one at which all reading ends."""
+    is to be made, `close` the one at which all reading ends. Where a training goes on that was planned, its
+    `steps` hold before the clock does."""
 
     def __init__(
-        self, planned: int, end: float, close: float, clock: Callable[[], float] = time.perf_counter
+        self,
+        planned: int,
+        end: float,
+        close: float,
+        clock: Callable[[], float] = time.perf_counter,
+        steps: Sequence[Planned] = (),
     ) -> None:
-        super().__init__(planned)
+        super().__init__(planned, steps)
         self.end, self.close, self.clock = end, close, clock
         self.marks: list[tuple[float, int]] = []  # (moment, updates made by then)
         self.due = 0.0  # the moment of the next look at the clock
@@ -60,10 +73,13 @@ class Budget(Plan):
     def correction(self, update: int) -> Planned | None:
         """What the speed of the last half of the time so far makes of the time left, where it is time to look
         and the plan has to change by more than a hundredth; the end of the plan when the time is over."""
+        step = super().correction(update)
+        if step or update < max(self.steps, default=0):
+            return step
         now = self.clock()
         if not self.marks:
             self.look(now, update)
-            return Planned(update, self.total - update)
+            return None if self.steps else Planned(update, self.total - update)
         before = self.total - update
         if before and now < min(self.due, self.end):
             return None

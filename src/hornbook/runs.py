@@ -7,54 +7,62 @@ metrics.jsonl         a row every `log_every` updates
 samples.jsonl         update, text, and which model wrote it: the current or the best
 best.safetensors      parameters at the lowest validation loss, or the lowest smooth loss where there is none
 last.safetensors      everything that going on needs
+previous.safetensors  the same of the checkpoint before, should the last one be damaged
 summary.json          what a script asks
+lock                  who trains here, while it does
 loss.svg  loss.png    the loss and the smooth loss over updates
 """
 
 from __future__ import annotations
 
-import math
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import MOST_UPDATES, ModelSettings, TrainingSettings, choice, from_table, integer
-from hornbook.engines import TrainingState
-from hornbook.engines.interface import zero_state
+from hornbook.config import (
+    LONGEST,
+    MOST_UPDATES,
+    ModelSettings,
+    TrainingSettings,
+    choice,
+    from_table,
+    integer,
+    real,
+)
+from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import Planned
 from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
-from hornbook.storage import read_json, read_json_lines, read_tensors, read_toml
+from hornbook.records import SOURCE, check, check_metric, check_sample, check_summary
+from hornbook.storage import (
+    check_file,
+    check_kind,
+    read_json,
+    read_json_lines,
+    read_tensors,
+    read_toml,
+    reading,
+)
 from hornbook.streams import trained_on
 from hornbook.text import Source, Text, read_text
+from hornbook.text_files import BUILT_IN
 from hornbook.vocabulary import BYTES, UNITS, Vocabulary, check_tokens
 
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 PLAN, METRICS, SAMPLES = "plan.jsonl", "metrics.jsonl", "samples.jsonl"
-BEST, LAST = "best.safetensors", "last.safetensors"
+BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 FIGURE = "loss.svg"
 WHICH = ("best", "last")
 TEXT_KEYS = ("name", "tokens", "encoding", "newlines")
-NUMBER = int | float | None
-SUMMARY_KINDS: dict[str, Any] = {
-    "updates": int,
-    "seq_len": int,
-    "best_update": int,
-    "best_smooth_loss": NUMBER,
-    "last_smooth_loss": NUMBER,
-    "seconds": NUMBER,
-    "updates_per_second": NUMBER,
-    "characters_per_second": NUMBER,
-    "finished": bool,
-}
 
 
 @dataclass(frozen=True)
@@ -86,14 +94,26 @@ def read_config(path: Path) -> Config:
         if not all(isinstance(text[key], str) for key in TEXT_KEYS):
             raise TypeError(f"{', '.join(TEXT_KEYS)} of the text are not all strings")
         check_tokens(text["tokens"])
-        if not all(isinstance(s.path, str) and isinstance(s.sha256, str) for s in sources):
-            raise TypeError("the path and sha256 of a file are not strings")
+        integer("characters", text["characters"], 1, MOST_UPDATES)
+        for source in sources:
+            check(vars(source), SOURCE)
+            check_path(source.path)
         model = from_table(ModelSettings, table["model"])
         training = from_table(TrainingSettings, table["training"])
         return Config(text, sources, model, training, dict(table["made"]))
     except (InputError, KeyError, TypeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise RunFolderError(f"{path} is damaged or not hornbook's: {what}") from error
+
+
+def check_path(path: str) -> None:
+    """Raise ValueError for a text's path that is neither absolute nor the name of a file in the run's folder,
+    or that leads up."""
+    parts = PurePath(path).parts
+    if ".." in parts or "\0" in path or not (path.startswith("/") or parts == (path,)):
+        raise ValueError(
+            f"a text is {path!r}; expected an absolute path without .., or a file in the run's folder"
+        )
 
 
 def read_plan(folder: Path) -> list[Planned]:
@@ -105,6 +125,8 @@ def read_plan(folder: Path) -> list[Planned]:
         for step in steps:
             integer("update", step.update, 0, MOST_UPDATES)
             integer("remaining", step.remaining, 0, MOST_UPDATES)
+            if step.until is not None:
+                real("until", step.until, -1, 120 * LONGEST)
         updates = [step.update for step in steps]
         if updates[:1] != [0] or not steps[0].remaining or sorted(set(updates)) != updates:
             raise ValueError("its updates do not rise from 0")
@@ -115,13 +137,18 @@ def read_plan(folder: Path) -> list[Planned]:
     return steps
 
 
+def plan_row(step: Planned) -> dict[str, Any]:
+    """A step of a plan as it stands in JSON."""
+    return {key: value for key, value in vars(step).items() if value is not None}
+
+
 def same_text(config: Config, folder: Path, **how: str) -> Text:
     """The text that the run in a folder was trained on; `how` changes its encoding and newlines. Raises
     RunFolderError where it came from no file or has changed since (what to do then, the caller knows),
     TextError where it is gone."""
     if not config.sources:
         raise RunFolderError(f"the text that {folder} was trained on came from a program and was not kept")
-    paths = [stored_path(source.path, folder) for source in config.sources]
+    paths = [stored_path(source, folder) for source in config.sources]
     as_then = {key: config.text[key] for key in TEXT_KEYS if config.text[key]}
     text = read_text(*paths, **{**as_then, **how})
     for then, now in zip(config.sources, text.sources, strict=True):
@@ -130,10 +157,21 @@ def same_text(config: Config, folder: Path, **how: str) -> Text:
     return text
 
 
-def stored_path(path: str, folder: Path) -> str:
-    """A text's path as a config file has it: absolute, in the run's folder, or the built-in text's name."""
-    beside = folder / path
-    return str(beside) if beside.is_file() else path
+def stored_path(source: Source, folder: Path) -> str:
+    """Where a source of a config file lies: at an absolute path, in the run's folder, or in Python. Raises
+    RunFolderError where that is no plain file, or of another size, before it is read."""
+    path = folder / source.path
+    with reading(path):
+        there = path.exists()
+        if there:
+            (check_file if path.parent == folder else check_kind)(path)
+    if not there and source.path == BUILT_IN:
+        return BUILT_IN
+    if not there:
+        raise TextError(f"{path}: No such file or directory; name a text file that can be read")
+    if path.stat().st_size != source.bytes:
+        raise RunFolderError(f"{path} has changed since {folder} was trained on it")
+    return str(path)
 
 
 class Run:
@@ -171,30 +209,29 @@ class Run:
         path = self.folder / SUMMARY
         if not path.exists():
             return {}
-        summary = read_json(path)
-        if not isinstance(summary, dict):
-            raise RunFolderError(f"{path} is damaged or not hornbook's: it is no record")
-        for key, kinds in SUMMARY_KINDS.items():
-            if not isinstance(summary.get(key), kinds):
-                raise RunFolderError(
-                    f"{path} is damaged or not hornbook's: {key} is missing or no such value"
-                )
+        summary: dict[str, Any] = read_json(path)
+        with reading(path):
+            check_summary(summary)
         return summary
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics so far; none where their file is gone."""
-        return self.rows(METRICS)
+        return self.rows(METRICS, check_metric)
 
     @property
     def samples(self) -> list[dict[str, Any]]:
         """The texts written so far; none where their file is gone."""
-        return self.rows(SAMPLES)
+        return self.rows(SAMPLES, check_sample)
 
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of a file that a training adds to."""
+    def rows(self, name: str, check: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
+        """The rows of a file that a training adds to, each checked."""
         path = self.folder / name
-        return read_json_lines(path) if path.exists() else []
+        rows = read_json_lines(path) if path.exists() else []
+        with reading(path):
+            for row in rows:
+                check(row)
+        return rows
 
     def model(self, which: str = "best") -> Model:
         """The model at the lowest validation loss, or without validation at the lowest smooth loss (`best`),
@@ -202,6 +239,8 @@ class Run:
         that are damaged or of another shape."""
         choice("model", which, WHICH)
         path = self.folder / (BEST if which == "best" else LAST)
+        if which == "last" and not path.exists():  # as it is for a moment while the next one takes its place
+            path = self.folder / PREVIOUS
         if not path.exists():
             raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
         tensors, about = read_tensors(path)
@@ -212,10 +251,9 @@ class Run:
     def reading(self, path: Path, hidden: Array | None) -> Array:  # (L, S, 1, H)
         """The state in which writing starts, checked: the first stream's."""
         model, training = self.config.model, self.config.training
-        zero = zero_state(model, training.streams, training.dtype)
-        one = zero[:, :, :1]
-        fitting = hidden is not None and hidden.shape in (zero.shape, one.shape)
-        if hidden is None or not fitting or hidden.dtype != zero.dtype or not np.isfinite(hidden).all():
+        usual = state_shape(model, training.streams), state_shape(model, 1)
+        fitting = hidden is not None and hidden.shape in usual and hidden.dtype == training.dtype
+        if hidden is None or not fitting or not np.isfinite(hidden).all():
             raise RunFolderError(f"{path} does not fit {CONFIG}: hidden is missing or of another shape")
         return hidden[:, :, :1]
 
@@ -245,12 +283,13 @@ class Run:
     def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
         """The flat buffer of named tensors, each checked."""
         model = self.config.model
+        for key, shape in shapes(model).items():
+            tensor = tensors.get(key)
+            if tensor is None or tensor.shape != shape or str(tensor.dtype) != dtype:
+                raise RunFolderError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
         flat = np.empty(count(model), dtype=self.config.training.dtype)
         for key, view in views(model, flat).items():
-            tensor = tensors.get(key)
-            if tensor is None or tensor.shape != shapes(model)[key] or str(tensor.dtype) != dtype:
-                raise RunFolderError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
-            view[...] = tensor
+            view[...] = tensors[key]
         if not np.isfinite(flat).all():
             raise RunFolderError(f"{path} is damaged: it has weights that are not finite")
         return flat
@@ -299,20 +338,3 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
 def vocabulary_record(vocabulary: Vocabulary) -> list[str] | list[int]:
     """The symbols in order as they stand in JSON: characters, or bytes as their numbers."""
     return list(range(len(vocabulary))) if vocabulary.tokens == "bytes" else list(vocabulary.symbols)
-
-
-def training_tensors(model: ModelSettings, state: TrainingState) -> dict[str, Array]:
-    """Everything that going on needs, as named arrays: the parameters, their memory and the best ones
-    under the parameters' names, and the hidden state."""
-    named = dict(views(model, state.parameters))
-    named |= {f"best.{key}": value for key, value in views(model, state.best_parameters).items()}
-    for slot, memory in enumerate(state.memory):
-        named |= {f"memory{slot}.{key}": value for key, value in views(model, memory).items()}
-    return named | {"hidden": state.hidden}
-
-
-def counters(state: TrainingState) -> dict[str, Any]:
-    """What is no array in a training state; an undefined loss is null."""
-    losses = {"smooth_loss": state.smooth_loss, "best_smooth_loss": state.best_smooth_loss}
-    defined = {key: value if math.isfinite(value) else None for key, value in losses.items()}
-    return {"update": state.update, "best_update": state.best_update, **defined}

@@ -5,25 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from hornbook.cells.cell import Array
 from hornbook.config import TrainingSettings
 from hornbook.engines import Engine, TrainingState
-from hornbook.events import Validation
+from hornbook.events import Best, Lanes, Validation
 from hornbook.text import Ids
-from hornbook.validation import HeldOut, Lanes, amount_allowed
-
-
-@dataclass
-class Best:
-    """The parameters with the lowest loss and the state that training was in then, where the loss was
-    measured, and how many evaluations have passed since."""
-
-    parameters: Array  # (P,)
-    hidden: Array  # (L, S, 1, H)
-    update: int
-    nats: float
-    lanes: Lanes
-    since: int = 0
+from hornbook.validation import HeldOut, amount_allowed
 
 
 @dataclass
@@ -35,10 +21,11 @@ class Selection:
     best: Best | None = None
 
     @classmethod
-    def of(cls, ids: Ids, training: TrainingSettings) -> Selection | None:
-        """The selection by what a training holds out of a text; None where it holds out nothing."""
+    def of(cls, ids: Ids, training: TrainingSettings, best: Best | None = None) -> Selection | None:
+        """The selection by what a training holds out of a text, and the best so far of one that goes on;
+        None where it holds out nothing."""
         held_out = HeldOut.of(ids, training)
-        return cls(held_out, training) if held_out else None
+        return cls(held_out, training, best) if held_out else None
 
     def evaluate(self, engine: Engine) -> tuple[Validation, Best]:
         """What the network needs for the held-out part now, and the best so far. Where more of it is read
@@ -48,11 +35,11 @@ class Selection:
         found = self.held_out.evaluate(engine, hidden, lanes)
         if best and best.lanes != lanes:
             again = self.held_out.evaluate(engine.with_parameters(best.parameters), best.hidden, lanes)
-            best.nats, best.lanes = again.nats_per_character, lanes
+            best = replace(best, nats=again.nats_per_character, lanes=lanes)
         if best is None or lower(found.nats_per_character, best.nats):
             best = Best(state.parameters, hidden, state.update, found.nats_per_character, lanes)
         else:
-            best.since += 1
+            best = replace(best, since=best.since + 1)
         self.best = best
         return found, best
 

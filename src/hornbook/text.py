@@ -21,6 +21,7 @@ from hornbook.text_files import BUILT_IN, Manner, codes, opened, writable
 from hornbook.vocabulary import BYTES, Vocabulary, code_row
 
 CODE_POINTS = 0x110000
+DIGEST_BLOCK = 1 << 20  # characters
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -77,6 +78,14 @@ def oddities(text: Text) -> list[str]:
             f"{text.name} holds NUL characters; it may not be a text, and --tokens bytes reads any file"
         )
     return found
+
+
+def digest(text: Text) -> str:
+    """The SHA-256 of a text's characters in UTF-8, for one that came from no file."""
+    sha256 = hashlib.sha256()
+    for at in range(0, len(text), DIGEST_BLOCK):
+        sha256.update(text[at : at + DIGEST_BLOCK].encode("utf-8"))
+    return sha256.hexdigest()
 
 
 def smallest_type(symbols: int) -> type[np.unsignedinteger[Any]]:

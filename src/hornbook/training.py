@@ -27,6 +27,7 @@ from hornbook.text import Text
 from hornbook.validation import HeldOut
 
 SLICE_SECONDS = 0.05
+SAVE_SECONDS = 30.0  # between two checkpoints
 
 
 def never() -> bool:
@@ -40,20 +41,25 @@ def training_events(
     training: TrainingSettings,
     stop: Callable[[], bool] = never,
     plan: Plan | None = None,
+    start: Checkpoint | None = None,
+    save_every: float = SAVE_SECONDS,
 ) -> Iterator[Event]:
     """Train a network on a text: the events, as they happen.
 
     `stop` is asked after every slice; when it answers True the training ends after the update in hand,
     with a last Checkpoint and Finished. `plan` says how many updates are made, in place of the settings.
+    From a checkpoint to `start` at, the training goes on to the bit as if it had never ended. Checkpoints
+    follow each other in `save_every` seconds, and there is one at every end.
     Raises TextError for a text, or a part of it to train on or to hold out, shorter than T + 1 (at once), and
     NotFiniteError, after a Checkpoint, at a loss or gradient that is not finite.
     """
     Streams.of(trained_on(len(text), training), training)
     HeldOut.of(text.ids, training)
-    state = TrainingState.initial(model, training)
+    start = start or Checkpoint.initial(model, training)
     ids = text.ids[: trained_on(len(text), training)]
-    engine = ENGINES[training.engine](model, training, state, ids)
-    return Training(text, training, engine, state, stop, plan or Plan(training.updates)).events()
+    engine = ENGINES[training.engine](model, training, start.state, ids)
+    plan = plan or Plan(training.updates)
+    return Training(text, training, engine, start, stop, plan, save_every).events()
 
 
 @dataclass
@@ -63,31 +69,37 @@ class Training:
     text: Text
     settings: TrainingSettings
     engine: Engine
-    state: TrainingState
+    start: Checkpoint
     stop: Callable[[], bool]
     plan: Plan
+    save_every: float  # seconds
     update: int = field(init=False)
-    first_loss: float = math.nan
+    first_loss: float = field(init=False)
     lowest: tuple[float, int] = field(init=False)  # smooth loss, and its update
-    shown: int = -1  # the update after which the last sample was written
-    started: float = field(init=False)
+    shown: int = field(init=False)  # the update after which the last sample was written
+    selection: Selection | None = field(init=False)
+    started: float = field(init=False)  # the moment of the first update
+    saved: float = field(init=False)  # seconds at the last checkpoint
 
     def __post_init__(self) -> None:
-        self.update = self.state.update
-        self.lowest = self.state.best_smooth_loss, self.state.best_update
-        self.selection = Selection.of(self.text.ids, self.settings)
+        start = self.start
+        self.update, self.first_loss = start.state.update, start.first_loss
+        self.lowest = start.state.best_smooth_loss, start.lowest_update
+        self.shown = start.shown
+        self.selection = Selection.of(self.text.ids, self.settings, start.best)
         ids = self.text.ids[: trained_on(len(self.text), self.settings)]
         self.streams = Streams.of(len(ids), self.settings)
         self.excerpts = Excerpts(self.text.vocabulary, ids, self.settings, self.engine)
 
     def seconds(self) -> float:
-        """Since the first update."""
+        """Since the first update, without the time between a stop and going on."""
         return time.perf_counter() - self.started
 
     def events(self) -> Iterator[Event]:
         """All events from here to the end."""
-        self.started = time.perf_counter()
-        if self.update == 0:
+        self.started = time.perf_counter() - self.start.seconds
+        self.saved = self.start.seconds
+        if self.shown < 0:
             yield self.sampled()
         yield from self.correction()
         size = 1
@@ -103,7 +115,9 @@ class Training:
             yield from self.correction()
             yield from self.marked(row, self.selection)
             if self.at(self.settings.sample_every):
-                yield from self.show()
+                yield self.sampled()
+            if self.seconds() - self.saved >= self.save_every and not self.complete():
+                yield from self.saving()
         yield from self.ending()
 
     def correction(self) -> Iterator[Planned]:
@@ -196,44 +210,49 @@ class Training:
         self.shown = self.update
         return Sampled(self.update, self.excerpts.sample(self.engine.get_state()))
 
-    def show(self) -> Iterator[Event]:
-        """A sample, and all that is needed to go on."""
-        yield self.sampled()
-        yield self.checkpoint()
-
-    def checkpoint(self) -> Checkpoint:
+    def saving(self) -> Iterator[Checkpoint]:
         """All that is needed to go on."""
         state = self.current()
-        reading = self.excerpts.reading(state)
-        return Checkpoint(state, reading, self.first_loss, self.seconds())
+        reading, seconds = self.excerpts.reading(state), self.seconds()
+        best = self.selection.best if self.selection else None
+        yield Checkpoint(state, reading, self.first_loss, seconds, self.lowest[1], self.shown, best)
+        self.saved = self.seconds()
 
     def ending(self) -> Iterator[Event]:
         """The end; where all updates are made, with what the best model writes and needs."""
-        if not self.complete():
-            yield self.checkpoint()
-            yield Finished(self.current(), self.first_loss, "", self.seconds(), complete=False)
-            return
-        if self.shown != self.update:
-            yield from self.show()
-        yield self.finished()
+        complete = self.complete()
+        if complete and self.shown != self.update:
+            yield self.sampled()
+        yield from self.saving()
+        yield self.finished() if complete else self.stopped()
+
+    def stopped(self) -> Finished:
+        """The end before all is done."""
+        return Finished(self.current(), self.first_loss, "", self.seconds(), complete=False)
 
     def finished(self) -> Finished:
-        """The end of all updates."""
+        """The end of all updates; a stop while the held-out part is read is one before it."""
         state, validation = self.current(), None
         reading = self.excerpts.reading(state)
         passage = self.excerpts.passage(state, reading)
         if self.selection:
-            best = self.engine.with_parameters(state.best_parameters)
-            validation = self.selection.held_out.whole(best, reading, self.plan.in_time)
+            best, held_out = self.engine.with_parameters(state.best_parameters), self.selection.held_out
+            validation = held_out.whole(best, reading, self.going_on)
+            if self.stop() and validation.characters < len(held_out):
+                return self.stopped()
         early = self.update != self.plan.total
         return Finished(
             state, self.first_loss, passage, self.seconds(), complete=True, validation=validation, early=early
         )
 
+    def going_on(self) -> bool:
+        """Whether to read on in the held-out part."""
+        return self.plan.in_time() and not self.stop()
+
     def failed(self, what: str, row: Logged | None) -> Iterator[Event]:
         """The end at something that is not finite."""
         yield from self.marked(row, selection=None)
-        yield self.checkpoint()
+        yield from self.saving()
         raise NotFiniteError(self.not_finite(what))
 
     def not_finite(self, what: str) -> str:

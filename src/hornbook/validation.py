@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from hornbook.config import TrainingSettings
 from hornbook.engines import Engine
 from hornbook.engines.interface import Floats, Integers
 from hornbook.errors import TextError
-from hornbook.events import Validation
+from hornbook.events import Lanes, Validation
 from hornbook.scoring import costs
 from hornbook.streams import trained_on
 from hornbook.text import Ids
@@ -31,13 +30,6 @@ EARLY = 200  # characters that a lane reads before those that count
 LANE = 1000  # characters that count in a lane, at least
 MOST_LANES = 64
 BLOCK = 256  # time steps read at a time
-
-
-class Lanes(NamedTuple):
-    """So many stretches of the held-out part, evenly spread, with so many characters that count in each."""
-
-    number: int
-    length: int
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hornbook import Run
-from hornbook.runs import read_plan
+from hornbook.runs import plan_row, read_plan
 
 SMALL = ("--hidden", 8, "--seq-len", 5, "--sample-length", 20, "--validation", 0.1, "--quiet")
 TIMES = ("seconds", "characters_per_second", "updates_per_second")
@@ -86,7 +86,7 @@ def test_a_number_of_updates_gives_way_to_minutes(hornbook, trained):
     assert hornbook("train", "--config", trained, "--minutes", 0.01, "--quiet", "--out", "a").code == 0
     run = Run("a")
     assert run.config.training.minutes == 0.01
-    assert run.summary["updates"] == sum(vars(read_plan(Path("a"))[-1]).values())
+    assert run.summary["updates"] == sum(plan_row(read_plan(Path("a"))[-1]).values())
 
 
 def test_the_plan_is_told_as_events(hornbook, book):
@@ -94,7 +94,7 @@ def test_the_plan_is_told_as_events(hornbook, book):
     events = [json.loads(line) for line in told.out.splitlines()]
     found = [event for event in events if event["event"] == "planned"]
     assert [{k: e[k] for k in ("update", "remaining")} for e in found] == [
-        vars(step) for step in read_plan(Path("a"))
+        plan_row(step) for step in read_plan(Path("a"))
     ]
 
 

@@ -40,10 +40,10 @@ class Display:
         """Show an event."""
 
 
-def hush() -> None:
-    """Send what is printed from now on nowhere: whoever read it has gone."""
+def hush(number: int) -> None:
+    """Send what is printed to an open file from now on nowhere: whoever read it has gone."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, number)
     os.close(nowhere)
 
 

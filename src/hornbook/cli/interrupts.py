@@ -1,38 +1,61 @@
-"""Ctrl-C: the first one asks the training to end, the second ends it at once."""
+"""Signals: the first one asks the training to end, after the update in hand; a second ends it at once."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Self
 
+from hornbook.cli.display import hush
+
+STANDARD = (1, 2)  # output and error
+ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, an end of the system, a closed terminal
+
 
 class Interrupts:
-    """While it is entered, a first SIGINT only sets `asked`; a second raises KeyboardInterrupt. In a
-    thread other than the main one signals are left alone."""
+    """While it is entered, a first signal is only kept as `asked`; a second one raises KeyboardInterrupt. In
+    a thread other than the main one signals are left alone."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.asked = 0
 
     def __enter__(self) -> Self:
-        self.main = threading.current_thread() is threading.main_thread()
-        if self.main:
-            self.before = signal.signal(signal.SIGINT, self.handle)
+        main = threading.current_thread() is threading.main_thread()
+        self.before = {
+            number: signal.signal(number, self.handle) for number in ASKING if main and heard(number)
+        }
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.main:
-            signal.signal(signal.SIGINT, self.before)
+        for number, before in self.before.items():
+            signal.signal(number, before)
 
-    def handle(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a SIGINT."""
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Take a signal."""
         if self.asked:
             raise KeyboardInterrupt
-        self.asked = True
+        self.asked = number
+        if number == signal.SIGHUP:
+            hush_closed()
 
     def stop(self) -> bool:
         """Whether the training is to end."""
-        return self.asked
+        return self.asked > 0
+
+
+def hush_closed() -> None:
+    """Send what would go to a terminal that was closed nowhere, since all that is printed there fails."""
+    for number in STANDARD:
+        try:
+            os.write(number, b"")
+        except OSError:
+            hush(number)
+
+
+def heard(number: signal.Signals) -> bool:
+    """Whether a signal is not to be ignored, as `nohup` has it for a closed terminal."""
+    return signal.getsignal(number) is not signal.SIG_IGN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from hornbook.cli.compare import compare
 from hornbook.cli.evaluate import evaluate
 from hornbook.cli.inside import inside
 from hornbook.cli.report import report
+from hornbook.cli.resume import resume
 from hornbook.cli.runs import runs
 from hornbook.cli.sample import sample
 from hornbook.cli.score import score
@@ -24,6 +26,7 @@ from hornbook.errors import HornbookError
 INTERRUPTED = 130
 COMMANDS: dict[str, Any] = {
     "train": train,
+    "resume": resume,
     "check": check,
     "sample": sample,
     "report": report,
@@ -96,8 +99,18 @@ def options(
 
 
 def main() -> None:
-    """The entry point. What a terminal's encoding does not have is shown as a question mark."""
+    """The entry point. What a terminal's encoding does not have is shown as a question mark, and Ctrl-C is
+    an interrupt from here to the end of the command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    app()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        app()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -49,11 +49,13 @@ def row_of(path: Path) -> dict[str, Any]:
 
 def figures(run: Run) -> dict[str, Any]:
     """The figures of a run, as far as it came."""
+    from hornbook.locks import under_way
+
     keys = ("text", "updates", "seq_len", "best_smooth_loss", "last_smooth_loss", "characters_per_second")
     summary = run.summary
     told = {key: summary.get(key) for key in (*keys, "seconds", "finished")}
     told["text"] = run.config.text["name"]
-    return {**told, "started": run.config.made.get("started")}
+    return {**told, "started": run.config.made.get("started"), "running": under_way(run.folder)}
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -90,6 +92,7 @@ def words(row: dict[str, Any]) -> list[str]:
     if "problem" in row:
         return [row["run"], "", "", "", "", "", "", "not a run"]
     state = {None: "no checkpoint", True: "finished", False: "stopped"}[row["finished"]]
+    state = "running" if row["running"] else state
     losses = [number(row[key], ".2f") for key in ("best_smooth_loss", "last_smooth_loss")]
     updates, speed = number(row["updates"], ",d"), number(row["characters_per_second"], ",.0f")
     return [row["run"], row["text"], updates, *losses, speed, when(row["started"]), state]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hornbook.cli.flags import with_settings
-from hornbook.cli.options import Encoding, Newlines, Texts, Tokens, reading
+from hornbook.cli.options import SAVE_EVERY, Encoding, Newlines, SaveEvery, Texts, Tokens, reading
 from hornbook.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hornbook.runs import Config, Run
     from hornbook.text import Text
 
-INTERRUPTED = 130
+SIGNALLED = 128  # and the signal's number, is the exit code
 Flag = typer.Option
 
 
@@ -33,6 +33,7 @@ def train(
     tokens: Tokens = None,
     newlines: Newlines = None,
     encoding: Encoding = None,
+    save_every: SaveEvery = SAVE_EVERY,
     quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
     as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
     **typed: Any,
@@ -42,12 +43,12 @@ def train(
     Without --preset the recipe is classic: a vanilla RNN of 100 units, 25 characters an update, AdaGrad
     at 0.1, 100,000 updates. Where --cell, --layers, --streams or --optimizer is another, it is plain, what
     is usual today: Adam, 32 streams of 64 characters, a rate that falls to zero. Ctrl-C stops after the
-    update in hand and keeps what was learnt.
+    update in hand and keeps what was learnt; hornbook resume goes on from there, to the bit.
     """
     from hornbook.cli.display import choose_display
     from hornbook.cli.interrupts import Interrupts
     from hornbook.facade import train_into
-    from hornbook.recorder import choose_folder
+    from hornbook.folders import choose_folder
 
     begun = time.perf_counter()
     typed = {key: value for key, value in {"preset": preset, **typed}.items() if value is not None}
@@ -58,9 +59,10 @@ def train(
     arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
     heading = "" if old or preset else preset_words(arranged[1])
     display = choose_display(arranged[1].seq_len, quiet, as_json, heading)
+    fresh = out is None and name is None
     with Interrupts() as interrupts:
-        run = train_into(folder, text, arranged, display, interrupts.stop)
-    conclude(run, silent=quiet or as_json)
+        run = train_into(folder, text, arranged, display, interrupts.stop, save_every, fresh)
+    conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
 def anew(typed: dict[str, Any], text: Text, begun: float) -> Arranged:
@@ -77,12 +79,13 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: f
     typed how long."""
     from hornbook.calibration import LENGTHS, planned
     from hornbook.config import RHYTHM
-    from hornbook.runs import read_plan
+    from hornbook.runs import PLAN, read_plan
 
     table = {**vars(old.model), **vars(old.training)}
     del table["vocabulary"]
     if not any(name in typed for name in LENGTHS):
-        return planned(text, read_plan(config.parent) if old.training.minutes else (), {**table, **typed})
+        kept = old.training.minutes or (config.parent / PLAN).exists()
+        return planned(text, read_plan(config.parent) if kept else (), {**table, **typed})
     by_time = bool(old.training.minutes) or "minutes" in typed
     dropped = (*LENGTHS, *RHYTHM) if by_time else LENGTHS
     return anew({**{k: v for k, v in table.items() if k not in dropped}, **typed}, text, begun)
@@ -147,8 +150,9 @@ def preset_words(training: TrainingSettings) -> str:
     )
 
 
-def conclude(run: Run, silent: bool) -> None:
-    """What was reached, what the best model writes, and what to do next. Exits 130 after Ctrl-C."""
+def conclude(run: Run, silent: bool, signal: int) -> None:
+    """What was reached, what the best model writes, and what to do next. Where a signal has stopped the
+    training, exits with 128 and its number: 130 after Ctrl-C."""
     from hornbook.recorder import early_best
 
     summary = run.summary
@@ -160,10 +164,10 @@ def conclude(run: Run, silent: bool) -> None:
     if not summary["finished"]:
         print(
             f"stopped after update {summary['updates']:,}; what was learnt is kept in {run.folder}\n"
-            f"see it with: hornbook sample {run.folder}",
+            f"see it with: hornbook sample {run.folder}   go on with: hornbook resume {run.folder}",
             file=sys.stderr,
         )
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(SIGNALLED + signal)
 
 
 def tell(run: Run, summary: dict[str, Any]) -> None:

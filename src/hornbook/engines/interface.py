@@ -56,7 +56,12 @@ class TrainingState:
 
 def zero_state(model: ModelSettings, streams: int, dtype: npt.DTypeLike) -> Array:  # (L, S, B, H)
     """The state in which reading starts."""
-    return np.zeros((model.layers, CELLS[model.cell].states, streams, model.hidden), dtype=dtype)
+    return np.zeros(state_shape(model, streams), dtype=dtype)
+
+
+def state_shape(model: ModelSettings, streams: int) -> tuple[int, int, int, int]:
+    """The shape of a state (L, S, B, H)."""
+    return model.layers, CELLS[model.cell].states, streams, model.hidden
 
 
 class Gradients(NamedTuple):

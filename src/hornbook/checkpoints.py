@@ -1,0 +1,218 @@
+"""Checkpoints: all that going on needs, as named arrays and a record in one file, and back.
+
+A checkpoint replaces the one before it only when it is whole on the disk, and that one is kept beside it. No
+time stands in the file, so that the same training writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.cells.cell import Array
+from hornbook.config import (
+    MOST_UPDATES,
+    ModelSettings,
+    TrainingSettings,
+    from_table,
+    integer,
+    to_table,
+)
+from hornbook.engines import TrainingState
+from hornbook.engines.interface import state_shape
+from hornbook.engines.native import chosen_level
+from hornbook.errors import RunFolderError
+from hornbook.events import Best, Checkpoint, Lanes
+from hornbook.optimizers import OPTIMIZERS
+from hornbook.parameters import Shape, count, shapes, views
+from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES
+from hornbook.storage import read_tensors, reading, write_tensors
+
+Tensors = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint as it was read: where the training goes on, how many rows its files had then, the settings
+    it was made with, and what it was `made` by."""
+
+    start: Checkpoint
+    rows: dict[str, int]
+    model: ModelSettings
+    training: TrainingSettings
+    made: dict[str, str]
+
+
+def write_checkpoint(
+    folder: Path, model: ModelSettings, training: TrainingSettings, event: Checkpoint, rows: Mapping[str, int]
+) -> None:
+    """Write the best parameters, and all that going on needs; never what is not finite."""
+    state = event.state
+    about = {"dtype": training.dtype, **counters(state)}
+    if not finite(state.best_parameters):
+        return
+    best = {**views(model, state.best_parameters), "hidden": event.reading}
+    write_tensors(folder / BEST, best, about)
+    if finite(state.parameters):
+        record = {**about, **standing(event), "rows": dict(rows), "made": made_here()}
+        record["settings"] = {**to_table(model), **to_table(training)}
+        write_tensors(folder / LAST, training_tensors(model, event), record, before=folder / PREVIOUS)
+
+
+def finite(parameters: Array) -> bool:
+    """Whether parameters may be saved."""
+    return bool(np.isfinite(parameters).all())
+
+
+def made_here() -> dict[str, str]:
+    """What the bits of a training depend on, beside its settings and its text."""
+    return {"hornbook": version("hornbook"), "numpy": np.__version__, "level": chosen_level()}
+
+
+def training_tensors(model: ModelSettings, event: Checkpoint) -> Tensors:
+    """Everything that going on needs, as named arrays: the parameters, their memory and the best ones
+    under the parameters' names, and the hidden state; with an evaluation, that of the best one."""
+    state = event.state
+    named = dict(views(model, state.parameters))
+    named |= {f"best.{key}": value for key, value in views(model, state.best_parameters).items()}
+    for slot, memory in enumerate(state.memory):
+        named |= {f"memory{slot}.{key}": value for key, value in views(model, memory).items()}
+    return named | {"hidden": state.hidden} | ({"best.hidden": event.best.hidden} if event.best else {})
+
+
+def counters(state: TrainingState) -> dict[str, Any]:
+    """What is no array in a training state; an undefined loss is null."""
+    losses = {"smooth_loss": state.smooth_loss, "best_smooth_loss": state.best_smooth_loss}
+    return {"update": state.update, "best_update": state.best_update, **defined(losses)}
+
+
+def defined(losses: Mapping[str, float]) -> dict[str, float | None]:
+    """Losses, null where there is none yet."""
+    return {key: value if math.isfinite(value) else None for key, value in losses.items()}
+
+
+def standing(event: Checkpoint) -> dict[str, Any]:
+    """Where a training stands, beside its engine's state."""
+    best = event.best
+    validation = best and {"nats": best.nats, "lanes": list(best.lanes), "since": best.since}
+    rest = {"lowest_update": event.lowest_update, "shown": event.shown, "validation": validation}
+    return {**defined({"first_loss": event.first_loss}), **rest}
+
+
+def last_checkpoint(folder: Path, told: Callable[[str], object]) -> Saved | None:
+    """The last checkpoint of a run that this process has locked; None before the first one. Where it is
+    damaged and the one before it is whole, that one takes its place, and this is told. Raises
+    RunFolderError where there is no whole one."""
+    last, previous = folder / LAST, folder / PREVIOUS
+    if not last.exists():
+        return read_checkpoint(previous) if previous.exists() else None
+    try:
+        return read_checkpoint(last)
+    except RunFolderError as error:
+        if not previous.exists():
+            raise
+        saved = read_checkpoint(previous)
+        previous.replace(last)
+        told(f"{error}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
+        return saved
+
+
+def read_checkpoint(path: Path) -> Saved:
+    """A checkpoint, checked. Raises RunFolderError."""
+    tensors, about = read_tensors(path)
+    with reading(path):
+        table = about["settings"]
+        model = from_table(ModelSettings, {key: table[key] for key in to_table(ModelSettings(1))})
+        rest = {key: value for key, value in table.items() if key not in to_table(model)}
+        training = from_table(TrainingSettings, rest)
+        check_counts(about)
+        check_shapes(tensors, model, training, best=about["validation"] is not None)
+        rows = {name: about["rows"][name] for name in (METRICS, SAMPLES)}
+        made = {key: str(about["made"][key]) for key in made_here()}
+        return Saved(checkpoint_of(tensors, about, model, training), rows, model, training, made)
+
+
+def check_counts(about: Mapping[str, Any]) -> None:
+    """Raise ValueError or KeyError where a count is missing or none."""
+    for name in ("update", "best_update", "lowest_update"):
+        integer(name, about[name], 0, MOST_UPDATES)
+    integer("shown", about["shown"], -1, MOST_UPDATES)
+    for name in (METRICS, SAMPLES):
+        integer(f"rows of {name}", about["rows"][name], 0, MOST_UPDATES)
+    if about["validation"] is not None:
+        for name, number in zip(("number", "length"), about["validation"]["lanes"], strict=True):
+            integer(name, number, 1, MOST_UPDATES)
+        integer("since", about["validation"]["since"], 0, MOST_UPDATES)
+
+
+def check_shapes(tensors: Tensors, model: ModelSettings, training: TrainingSettings, best: bool) -> None:
+    """Raise ValueError unless all arrays are there, of their shape and type, and no parameter, hidden state
+    or memory is undefined."""
+    for name, shape in wanted(model, training, best).items():
+        tensor = tensors.get(name)
+        if tensor is None or tensor.shape != shape or tensor.dtype != training.dtype:
+            raise ValueError(f"{name} is missing or of another shape")
+        if np.isnan(tensor).any() or (not name.startswith("memory") and np.isinf(tensor).any()):
+            raise ValueError(f"{name} has numbers that are not finite")
+
+
+def wanted(model: ModelSettings, training: TrainingSettings, best: bool) -> dict[str, Shape]:
+    """The arrays of a checkpoint, and their shapes."""
+    slots = [f"memory{slot}." for slot in range(OPTIMIZERS[training.optimizer].slots)]
+    named = {prefix + key: shape for prefix in ("", "best.", *slots) for key, shape in shapes(model).items()}
+    named["hidden"] = state_shape(model, training.streams)
+    return named | ({"best.hidden": state_shape(model, 1)} if best else {})
+
+
+def checkpoint_of(
+    tensors: Tensors, about: Mapping[str, Any], model: ModelSettings, training: TrainingSettings
+) -> Checkpoint:
+    """The checkpoint that arrays and a record stand for."""
+    slots = range(OPTIMIZERS[training.optimizer].slots)
+    parameters = joined(tensors, model, "")
+    memory = np.array([joined(tensors, model, f"memory{slot}.") for slot in slots], parameters.dtype)
+    state = TrainingState(
+        about["update"],
+        parameters,
+        memory.reshape(len(slots), parameters.size),
+        tensors["hidden"],
+        real(about["smooth_loss"], math.nan),
+        real(about["best_smooth_loss"], math.inf),
+        about["best_update"],
+        joined(tensors, model, "best."),
+    )
+    first_loss, best = real(about["first_loss"], math.nan), best_of(tensors, about, state)
+    start = state.hidden[:, :, :1]
+    return Checkpoint(state, start, first_loss, 0.0, about["lowest_update"], about["shown"], best)
+
+
+def best_of(tensors: Tensors, about: Mapping[str, Any], state: TrainingState) -> Best | None:
+    """The best evaluation so far, where there was one."""
+    kept = about["validation"]
+    if kept is None:
+        return None
+    lanes, nats = Lanes(*kept["lanes"]), real(kept["nats"], math.nan)
+    return Best(state.best_parameters, tensors["best.hidden"], state.best_update, nats, lanes, kept["since"])
+
+
+def real(value: object, undefined: float) -> float:
+    """A number of a record; raises ValueError for what is none."""
+    if value is None:
+        return undefined
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def joined(tensors: Tensors, model: ModelSettings, prefix: str) -> Array:  # (P,)
+    """The flat buffer of named arrays of fitting shapes."""
+    flat = np.empty(count(model), dtype=tensors["hidden"].dtype)
+    for key, view in views(model, flat).items():
+        view[...] = tensors[prefix + key]
+    return flat

@@ -1,0 +1,60 @@
+"""`hornbook resume`: a training goes on from its last checkpoint."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hornbook.cli.options import SAVE_EVERY, SaveEvery
+
+Flag = typer.Option
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="A run folder, such as runs/book.")],
+    updates: Annotated[
+        str | None, Flag(help="Go on to so many updates in all, or +N for N more than it has made.")
+    ] = None,
+    minutes: Annotated[float | None, Flag(help="Go on for so many minutes from now.")] = None,
+    force: Annotated[
+        bool, Flag("--force", help="Go on with another version of hornbook or on another processor.")
+    ] = False,
+    save_every: SaveEvery = SAVE_EVERY,
+    quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
+    as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
+) -> None:
+    """Go on with a training that was stopped, by whatever: to the bit as if it had never ended.
+
+    A run by time goes on for the minutes it has left. A finished run says so, unless it is given more updates
+    or minutes; its learning rate then follows the schedule of the longer training from there on.
+    """
+    from hornbook.cli.display import choose_display
+    from hornbook.cli.interrupts import Interrupts
+    from hornbook.cli.train import conclude
+    from hornbook.facade import resume_into
+    from hornbook.resuming import Further, finished
+    from hornbook.runs import Run
+
+    begun = time.perf_counter()
+    found, further = Run(run), Further(updates, minutes)
+    done = not further and finished(found)
+    display = choose_display(found.config.training.seq_len, quiet, as_json, f"going on in {run}")
+    with Interrupts() as interrupts:
+        stop = interrupts.stop
+        found = resume_into(found, further, display, warn, begun, stop, save_every, force=force)
+    if not done:
+        conclude(found, silent=quiet or as_json, signal=interrupts.asked)
+    elif not quiet and not as_json:
+        print(
+            f"{run} is finished, after {found.summary['updates']:,} updates; give it more with "
+            "--updates +N or --minutes M"
+        )
+
+
+def warn(sentence: str) -> None:
+    """Tell what is strange."""
+    print(f"warning: {sentence}", file=sys.stderr)

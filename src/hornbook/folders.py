@@ -1,0 +1,209 @@
+"""Where a run goes: its folder is chosen, and appears whole, by a rename, with its settings in it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import secrets
+import shutil
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from glob import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.engines.native import chosen_level
+from hornbook.errors import RunFolderError, SettingError, StorageError
+from hornbook.locks import Lock, under_way
+from hornbook.runs import CONFIG, METRICS, SAMPLES, VOCABULARY, Config, vocabulary_record
+from hornbook.storage import storing, sync, write_json, write_toml
+from hornbook.text import Source, Text, digest
+from hornbook.text_files import BYTE_ORDER_MARK
+
+STORED_TEXT = "text"  # of a run whose text came from standard input
+RUNS = Path("runs")
+STORE_BLOCK = 1 << 20
+FRESH = 60.0  # seconds
+FILLED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # where the name is taken
+
+
+@dataclass
+class Place:
+    """A run folder that this process writes, how many rows its files hold, and up to which update its plan
+    is recorded (-1: not at all)."""
+
+    folder: Path
+    lock: Lock
+    rows: dict[str, int] = field(default_factory=lambda: {METRICS: 0, SAMPLES: 0})
+    planned: int = -1
+
+
+def choose_folder(text_name: str, out: str | Path | None = None, name: str | None = None) -> Path:
+    """The folder of a new run: `out`, or `runs/<name>`, or the first of `runs/<text>`, `runs/<text>-2`
+    … that is free. Raises RunFolderError for a folder that is not empty, SettingError for both."""
+    if out is not None and name is not None:
+        raise SettingError("--out and --name both say where the run goes; give one of them")
+    if name is not None and (name in ("", "..") or Path(name).name != name):
+        raise SettingError(f"name is {name!r}; expected the name of one folder, without a slash")
+    if out is None and name is None:
+        return free_folder(text_name)
+    folder = Path(out) if out is not None else RUNS / str(name)
+    try:
+        taken = folder.is_dir() and any(folder.iterdir())
+        is_file = folder.exists() and not folder.is_dir()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RunFolderError(f"{folder} cannot be a run folder: {reason}; choose another --out") from error
+    if taken:
+        raise RunFolderError(f"{folder} is not empty; choose another --out, or leave it out for a fresh name")
+    if is_file:
+        raise RunFolderError(f"{folder} is a file; choose another --out")
+    return folder
+
+
+def free_folder(text_name: str) -> Path:
+    """The first of `runs/<text>`, `runs/<text>-2` … that is not there."""
+    safe = "".join(c if c.isalnum() or c in "-_+." else "-" for c in text_name).strip(".") or "text"
+    folder, number = RUNS / safe, 1
+    while folder.exists():
+        number += 1
+        folder = RUNS / f"{safe}-{number}"
+    return folder
+
+
+def create(
+    folder: Path, text: Text, model: ModelSettings, training: TrainingSettings, fresh: bool = False
+) -> Place:
+    """Make a run folder, whole, and lock it. Where its name was found by `choose_folder` it is `fresh`: if
+    another training has taken it since, the next one that is free is taken. Raises StorageError."""
+    while True:
+        try:
+            return Place(folder, appear(folder, text, model, training))
+        except StorageError as error:
+            reason = error.__cause__
+            if not fresh or not isinstance(reason, OSError) or reason.errno not in FILLED:
+                raise
+            folder = free_folder(text.name)
+
+
+def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> Lock:
+    """Make a run folder beside its place, and put it there. Raises StorageError."""
+    whole = folder.absolute()
+    beside = whole.with_name(f".{whole.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
+    lock = None
+    with storing(folder):
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        remove_left(whole)
+        try:
+            beside.mkdir()
+            lock = Lock(beside)
+            write_start(beside, text, model, training)
+            put(beside, whole)
+            lock.folder = folder
+            sync(whole.parent)
+        except BaseException as error:
+            if lock:
+                lock.release()
+            if isinstance(error, StorageError):
+                raise StorageError(str(error).replace(str(beside), str(folder))) from error.__cause__
+            raise
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return lock
+
+
+def remove_left(whole: Path) -> None:
+    """Remove what processes that were killed have left beside a run folder; one of this minute may be in the
+    making."""
+    for left in whole.parent.glob(f".{escape(whole.name)}.new-*"):
+        if time.time() - left.stat().st_mtime > FRESH and not under_way(left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def put(beside: Path, whole: Path) -> None:
+    """Put a folder in its place: by a rename, or, where an empty folder is there already, file by file,
+    the settings last, without which it is no run."""
+    if not whole.is_dir():
+        beside.rename(whole)
+        return
+    if any(whole.iterdir()):
+        raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(whole))
+    for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):
+        path.rename(whole / path.name)
+
+
+def write_start(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> None:
+    """What is there before the first update."""
+    about = {
+        "name": text.name,
+        "tokens": text.vocabulary.tokens,
+        "encoding": text.encoding,
+        "newlines": text.newlines,
+        "characters": len(text),
+    }
+    if not text.sources:
+        about["sha256"] = digest(text)
+    sources = tuple(stored(folder, text, *placed) for placed in enumerate(text.sources))
+    write_toml(folder / CONFIG, Config(about, sources, model, training, made_by()).table())
+    write_json(folder / VOCABULARY, vocabulary_record(text.vocabulary))
+    for name in (METRICS, SAMPLES):
+        (folder / name).touch()
+
+
+def made_by() -> dict[str, Any]:
+    """Versions and machine."""
+    return {
+        "hornbook": version("hornbook"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "processor": processor(),
+        "level": chosen_level(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def processor() -> str:
+    """The processor's own name, where the system tells it."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def stored(folder: Path, text: Text, place: int, source: Source) -> Source:
+    """A source; what came from standard input is kept in the run, in its own encoding."""
+    if source.path != "-":
+        return source
+    start = sum(before.characters for before in text.sources[:place])
+    kind = "txt" if text.vocabulary.tokens == "chars" else "bin"
+    path = folder / (f"{STORED_TEXT}-{place + 1}.{kind}" if place else f"{STORED_TEXT}.{kind}")
+    encoding = text.encoding or "latin-1"  # bytes are the characters of their numbers
+    with storing(path), path.open("w", encoding=encoding, newline="") as file:
+        for at in range(start, start + source.characters, STORE_BLOCK):
+            part = text[at : min(at + STORE_BLOCK, start + source.characters)]
+            file.write(as_read(text, part, first=at == start))
+        file.flush()
+        os.fsync(file.fileno())
+    with path.open("rb") as kept:
+        sha256 = hashlib.file_digest(kept, "sha256").hexdigest()
+    return Source(path.name, path.stat().st_size, sha256, source.characters)
+
+
+def as_read(text: Text, part: str, first: bool) -> str:
+    """A part of the text such that reading it gives the same characters again: what reading would take away
+    stands twice."""
+    if first and part.startswith(BYTE_ORDER_MARK):
+        part = BYTE_ORDER_MARK + part
+    if text.newlines == "lf" and "\r" in text.vocabulary.numbers:
+        part = part.replace("\n", "\r\n")
+    return part

@@ -1,0 +1,259 @@
+"""Going on with a run: from its last checkpoint, to the bit as if it had never ended.
+
+What the bits depend on is compared first: the text, the vocabulary, the settings, the versions and the level
+of the processor. Then the rows that came after the checkpoint are cut off, and the plan is the one that
+is recorded, unless more updates or minutes are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hornbook.calibration import budget, going_on
+from hornbook.checkpoints import Saved, last_checkpoint, made_here
+from hornbook.config import LONGEST, MOST_UPDATES, integer, real, to_table
+from hornbook.errors import RunFolderError, SettingError
+from hornbook.events import Checkpoint, Planned
+from hornbook.folders import Place
+from hornbook.locks import Lock, under_way
+from hornbook.plan import Budget, Plan, total_after
+from hornbook.runs import METRICS, PLAN, SAMPLES, SUMMARY, Run, plan_row, read_plan
+from hornbook.storage import read_json_lines, storing, unlinked, write_json, write_whole
+from hornbook.text import Text, digest
+
+ROWS = (METRICS, SAMPLES)
+NO_CLOCK = 0.0  # where a plan goes by the number of updates from here on
+FREE = {"threads"}  # settings that change no bit
+BITS = {
+    "native": ("hornbook", "level"),
+    "reference": ("hornbook", "numpy"),
+}  # what those of an engine hang on
+
+
+@dataclass(frozen=True)
+class Further:
+    """How much longer a run is to go on than it was planned: to so many updates in all, `+500` more than it
+    has made, or for so many minutes from now. Raises SettingError."""
+
+    updates: int | str | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.updates is not None and self.minutes is not None:
+            raise SettingError("--updates and --minutes both say how long to go on; give one of them")
+        self.total(0)
+        real("minutes", 1 if self.minutes is None else self.minutes, 0, LONGEST)
+
+    def __bool__(self) -> bool:
+        return self.updates is not None or self.minutes is not None
+
+    def total(self, update: int) -> int:
+        """The updates in all, of a run that has made so many; by time at least one more."""
+        text = str("+1" if self.updates is None else self.updates)
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise SettingError(
+                f"updates is {text!r}; expected a number in all (60000), or of more of them (+50000)"
+            ) from error
+        integer("updates", number, 1, MOST_UPDATES)
+        return update + number if text.startswith("+") else number
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run that goes on: where it is written, its text, where it starts and by which plan."""
+
+    place: Place
+    text: Text
+    start: Checkpoint | None
+    plan: Plan
+
+
+def finished(run: Run) -> bool:
+    """Whether a run has made all the updates of its plan, and its end."""
+    summary = run.summary
+    if not summary.get("finished") or under_way(run.folder):
+        return False
+    steps, updates = recorded(run.folder), summary["updates"]
+    total = total_after(steps, updates) if steps else run.config.training.updates
+    return bool(updates == total or summary.get("stopped_early"))
+
+
+def recorded(folder: Path) -> list[Planned]:
+    """The plan of a run so far; empty where none is recorded."""
+    path = folder / PLAN
+    return read_plan(folder) if path.exists() and read_json_lines(path) else []
+
+
+def resume(
+    run: Run,
+    text: Text | None,
+    lock: Lock,
+    further: Further,
+    force: bool,
+    told: Callable[[str], object],
+    begun: float,
+    figures: Callable[[], float],
+) -> Resumed:
+    """Put a run's folder back to its last checkpoint, for the process that has locked it; minutes count from
+    `begun` and leave free the seconds that `figures` tells. Raises RunFolderError where the run does not fit
+    its checkpoint or what is here, SettingError for fewer updates than it has made."""
+    saved = last_checkpoint(run.folder, told)
+    text = same_text(run, text)
+    check_same(run, saved, force)
+    start = replace(saved.start, seconds=spent(run, saved)) if saved else None
+    rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
+    steps, plan = plan_on(run, text, start, further, begun, figures)
+    cut_back(run, rows, steps)
+    place = Place(run.folder, lock, rows, steps[-1].update if steps else -1)
+    return Resumed(place, text, start, plan)
+
+
+def same_text(run: Run, text: Text | None) -> Text:
+    """The text that a run was trained on: the one that is given, or read again. Raises RunFolderError where
+    it is gone or another one."""
+    text = text or run.text()
+    then, now = (tuple(source.sha256 for source in sources) for sources in (run.config.sources, text.sources))
+    kept = run.config.text.get("sha256")
+    if (digest(text) != kept) if kept else (then != now):
+        raise RunFolderError(f"{text.name} is not the text that {run.folder} was trained on; give that one")
+    if text.vocabulary != run.vocabulary or len(text) != run.config.text["characters"]:
+        raise RunFolderError(
+            f"the vocabulary or the length of {text.name} is not what {run.folder} was trained with; its "
+            "vocabulary.json or config.toml was changed"
+        )
+    return text
+
+
+def check_same(run: Run, saved: Saved | None, force: bool) -> None:
+    """Raise RunFolderError where the settings are not those of the checkpoint, or, unless it is forced, where
+    the bits would not be the same here."""
+    config, here = run.config, made_here()
+    made = saved.made if saved else {key: str(config.made.get(key)) for key in here}
+    if saved:
+        then = {**to_table(saved.model), **to_table(saved.training)}
+        now = {**to_table(config.model), **to_table(config.training)}
+        for key, value in now.items():
+            if key not in FREE and value != then[key]:
+                raise RunFolderError(
+                    f"{key} is {value!r} in {run.folder}/config.toml, but the checkpoint was made with "
+                    f"{then[key]!r}; put it back, or train anew with --config"
+                )
+    for key in BITS[config.training.engine]:
+        if made[key] != here[key] and not force:
+            raise RunFolderError(
+                f"{run.folder} was trained with {key} {made[key]}, and here is {here[key]}: the results "
+                "would differ in their last digits; --force goes on all the same"
+            )
+
+
+def spent(run: Run, saved: Saved) -> float:
+    """The seconds from the first update to a checkpoint: of the summary, where that was written with it, or
+    of the last row before it."""
+    summary, update = run.summary, saved.start.state.update
+    if summary.get("updates") == update:
+        return float(summary["seconds"])
+    rows = kept_rows(run.folder / METRICS, saved.rows[METRICS])
+    seconds = rows[-1].get("seconds") if rows else 0.0
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
+
+
+def row_count(path: Path, rows: int, force: bool) -> int:
+    """How many rows of a file are kept, each looked at: as many as the checkpoint has; fewer, where rows are
+    lost and it is forced. Raises RunFolderError."""
+    found = len(kept_rows(path, rows))
+    if found < rows and not force:
+        raise RunFolderError(
+            f"{path} has {found:,} rows, but had {rows:,} when the checkpoint was made; --force goes on "
+            "without the lost ones"
+        )
+    return min(found, rows)
+
+
+def kept_rows(path: Path, rows: int) -> list[dict[str, Any]]:
+    """So many of the first rows of a file, or all there are; what comes after them may be damaged, since it
+    is cut off."""
+    return read_json_lines(path, rows) if path.exists() else []
+
+
+def plan_on(
+    run: Run,
+    text: Text,
+    start: Checkpoint | None,
+    further: Further,
+    begun: float,
+    figures: Callable[[], float],
+) -> tuple[list[Planned], Plan]:
+    """The steps that are recorded when a run goes on, and its plan. Raises SettingError where it is to go on
+    for longer and cannot."""
+    model, training, steps = run.config.model, run.config.training, recorded(run.folder)
+    update, seconds = (start.state.update, start.seconds) if start else (0, 0.0)
+    if further:
+        check_further(run, start, further.total(update))
+    if further.minutes is not None:
+        clock = budget(text, model, replace(training, minutes=further.minutes), begun, figures())
+        steps = changed(run, steps, Planned(update, clock.total, seconds + 60 * further.minutes))
+        return steps, Budget(update + clock.total, clock.end, clock.close, steps=steps)
+    if further.updates is not None:
+        steps = changed(run, steps, Planned(update, further.total(update) - update, NO_CLOCK))
+    until = deadline(run, steps)
+    if until and not steps:
+        return steps, budget(text, model, training, begun, figures())
+    if until:
+        over = begun + until - seconds - figures()
+        return steps, going_on(text, model, training, steps, update, over)
+    return steps, Plan.again(steps, update) if steps else Plan(training.updates)
+
+
+def check_further(run: Run, start: Checkpoint | None, total: int) -> None:
+    """Raise SettingError where a run has ended by its patience, or has made as many updates already."""
+    update, best = (start.state.update, start.best) if start else (0, None)
+    patience = run.config.training.patience
+    if best and 0 < patience <= best.since:
+        raise SettingError(
+            f"{run.folder} ended after {patience:,} evaluations without a new best, as its --patience says, "
+            "and would again; train anew with more"
+        )
+    if total <= update:
+        raise SettingError(f"{run.folder} has made {update:,} updates already; expected more than these")
+
+
+def changed(run: Run, steps: list[Planned], step: Planned) -> list[Planned]:
+    """A plan with another step from its update on; one that was settled by the number of updates first."""
+    if not steps and step.update:
+        steps = [Planned(0, run.config.training.updates)]
+    return [before for before in steps if before.update < step.update] + [step]
+
+
+def deadline(run: Run, steps: list[Planned]) -> float:
+    """The seconds since the first update at which a run by time ends; 0 for a run that goes by no clock."""
+    changes = [step.until for step in steps if step.until is not None]
+    return changes[-1] if changes else 60 * run.config.training.minutes
+
+
+def cut_back(run: Run, rows: dict[str, int], steps: list[Planned]) -> None:
+    """Cut the rows of a run back, record its plan, and let it be unfinished. Raises StorageError."""
+    if steps:
+        lines = "".join(json.dumps(plan_row(step)) + "\n" for step in steps)
+        write_whole(run.folder / PLAN, lines.encode())
+    summary = run.summary
+    if summary.get("finished"):
+        write_json(run.folder / SUMMARY, {**summary, "finished": False})
+    for name, count in rows.items():
+        with storing(run.folder / name):
+            cut(run.folder / name, count)
+
+
+def cut(path: Path, rows: int) -> None:
+    """Leave so many lines of a file."""
+    with open(path, "a+b", opener=unlinked) as file:
+        file.seek(0)
+        length = sum(len(file.readline()) for _ in range(rows))
+        os.ftruncate(file.fileno(), length)
+        os.fsync(file.fileno())

@@ -1,0 +1,220 @@
+"""`hornbook resume`: from a stop to the end, and what is told and refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hornbook import Run
+
+SMALL = ("--hidden", 8, "--seq-len", 5, "--sample-length", 20, "--updates", 240)
+# Sends itself a signal after the first checkpoint, and has a checkpoint after each slice.
+STOPPING = """
+import signal, sys
+from hornbook.cli import display
+from hornbook.cli.main import main
+from hornbook import Progress
+
+number, show = int(sys.argv.pop(1)), display.Display.show
+
+def show_and_stop(self, event):
+    global number
+    if isinstance(event, Progress) and event.update >= 20 and number:
+        signal.raise_signal(number)
+        number = 0
+
+display.Display.show = show_and_stop
+main()
+"""
+
+
+def rows(path: Path) -> list[dict]:
+    """Records without what depends on the clock."""
+    found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    times = ("seconds", "characters_per_second")
+    return [{key: value for key, value in row.items() if key not in times} for row in found]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Two runs hold the same, times aside."""
+    for name in ("best.safetensors", "last.safetensors", "samples.jsonl"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    assert rows(one / "metrics.jsonl") == rows(other / "metrics.jsonl")
+
+
+@pytest.fixture
+def stopped(start, finish, book):
+    """A run that was stopped by Ctrl-C."""
+    child = start(int(signal.SIGINT), "train", book, *SMALL, "--quiet", "--out", "a", program=STOPPING)
+    assert finish(child).code == 130
+    return Path("a")
+
+
+def test_a_stopped_run_goes_on_to_the_bit(stopped, trained, hornbook):
+    assert not Run(stopped).summary["finished"]
+    told = hornbook("resume", stopped)
+    assert told.code == 0, told
+    assert "going on in a" in told.out
+    assert "240 updates in" in told.out
+    assert_same(stopped, trained)
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_each_signal_that_asks_for_an_end_saves_and_has_its_exit_code(
+    start, finish, book, trained, hornbook, number, code
+):
+    number = int(signal.Signals[number])
+    child = start(number, "train", book, *SMALL, "--quiet", "--out", "a", program=STOPPING)
+    ended = finish(child)
+    assert ended.code == code
+    assert "hornbook resume a" in ended.err
+    assert "Traceback" not in ended.err
+    assert not Run("a").summary["finished"]
+    assert hornbook("resume", "a", "--quiet").code == 0
+    assert_same(Path("a"), trained)
+
+
+def test_a_resume_is_stopped_and_resumed_like_a_training(start, finish, stopped, trained, hornbook):
+    child = start(int(signal.SIGTERM), "resume", stopped, "--quiet", program=STOPPING)
+    assert finish(child).code == 143
+    assert hornbook("resume", stopped, "--quiet").code == 0
+    assert_same(stopped, trained)
+
+
+def test_a_finished_run_says_so(run, hornbook):
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    told = hornbook("resume", run)
+    assert told.code == 0
+    assert "runs/book is finished, after 240 updates; give it more with --updates +N" in told.out
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert hornbook("resume", run, "--quiet").out == ""
+
+
+def test_more_updates_and_more_minutes(run, hornbook):
+    assert hornbook("resume", run, "--updates", "+60", "--quiet").code == 0
+    assert Run(run).summary["updates"] == 300
+    assert hornbook("resume", run, "--updates", "360", "--quiet").code == 0
+    assert Run(run).summary["updates"] == 360
+    assert hornbook("resume", run, "--minutes", 0.02, "--quiet").code == 0
+    assert Run(run).summary["updates"] > 360
+    assert Run(run).samples[-1]["model"] == "best"
+    assert [row["model"] for row in Run(run).samples].count("best") == 1
+    assert hornbook("report", run, "--format", "md").code == 0
+    told = hornbook("train", "--config", run, "--quiet", "--out", "again")
+    assert told.code == 0
+    assert (Path("again") / "best.safetensors").read_bytes() == (run / "best.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--updates 240", "has made 240 updates already"),
+        ("--updates +0", "updates is"),
+        ("--updates many", "expected a number in all"),
+        ("--minutes 0", "minutes is 0"),
+        ("--minutes 1 --updates 5", "both say how long"),
+        ("--save-every 0", "save-every is 0"),
+        ("--save-every nan", "save-every is nan"),
+    ],
+)
+def test_what_cannot_be_is_refused(refused, run, line, told):
+    assert told in refused("resume", run, *line.split(" "))
+
+
+def test_a_text_that_has_changed_or_is_gone_is_refused_by_name(refused, stopped, book):
+    book.write_text(book.read_text(encoding="utf-8").replace("cat", "rat"), encoding="utf-8")
+    assert "book.txt has changed since a was trained on it" in refused("resume", stopped)
+    book.unlink()
+    assert "the text that a was trained on is gone" in refused("resume", stopped)
+
+
+def test_what_is_no_run_is_refused(refused, folder):
+    assert "is not a folder" in refused("resume", "nowhere")
+    (folder / "thing").mkdir()
+    assert "has no config.toml" in refused("resume", "thing")
+
+
+def test_standard_input_is_kept_and_resumed(start, finish, hornbook, story, folder, trained):
+    (folder / "piped").write_text(story, encoding="utf-8")
+    program = f"import sys; sys.stdin = open({str(folder / 'piped')!r})\n" + STOPPING
+    child = start(int(signal.SIGINT), "train", "-", *SMALL, "--quiet", "--out", "a", program=program)
+    assert finish(child).code == 130
+    (folder / "piped").unlink()
+    assert hornbook("resume", "a", "--quiet").code == 0
+    assert_same(Path("a"), trained)
+
+
+# A run that is under way
+
+ENDLESS = ("--hidden", 8, "--seq-len", 5, "--updates", 10**9, "--json")
+
+
+@pytest.fixture
+def under_way(start, book):
+    """A training that goes on until the test ends."""
+    child = start("train", book, *ENDLESS, "--out", "runs/a")
+    for line in child.stdout:
+        if json.loads(line)["event"] == "progress":
+            return child
+    raise AssertionError(child.stderr.read())
+
+
+def test_a_second_writer_is_refused_and_the_first_is_named(under_way, hornbook):
+    told = hornbook("resume", "runs/a")
+    assert told.code == 2
+    assert f"runs/a is being trained by process {under_way.pid} on " in told.err
+    assert hornbook("train", "book.txt", *SMALL, "--quiet", "--out", "runs/a").code == 2
+    state = hornbook("runs").out
+    assert "running" in state
+    assert json.loads(hornbook("runs", "--json").out)[0]["running"] is True
+
+
+def test_a_killed_run_is_stopped_and_goes_on(under_way, hornbook):
+    under_way.kill()
+    under_way.wait()
+    assert Path("runs/a/lock").exists()
+    assert "running" not in hornbook("runs").out
+    told = hornbook("resume", "runs/a", "--updates", 60, "--quiet")
+    assert told.code == 0, told
+    assert not Path("runs/a/lock").exists()
+
+
+def test_a_folder_that_is_deleted_under_its_training_is_told(under_way, finish):
+    shutil.rmtree("runs/a", ignore_errors=True)
+    while Path("runs/a").exists():  # a file may have been renamed into it meanwhile
+        shutil.rmtree("runs/a", ignore_errors=True)
+    ended = finish(under_way)
+    assert ended.code == 1
+    assert "the folder runs/a is gone: it was deleted or moved away" in ended.err
+    assert "what was learnt before is kept" not in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_trainings_that_start_at_once_get_folders_of_their_own(start, finish, book):
+    children = [start("train", book, *SMALL, "--updates", 3, "--quiet") for _ in range(4)]
+    assert [finish(child).code for child in children] == [0] * 4
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["book", "book-2", "book-3", "book-4"]
+
+
+# The terminal is gone
+
+
+def test_a_terminal_that_is_closed_ends_a_training_with_129_and_all_is_kept(book, folder):
+    command = [sys.executable, "-m", "hornbook", "train", book, *ENDLESS[:-1], "--out", "a"]
+    process, terminal = pty.fork()
+    if not process:
+        os.execv(sys.executable, [*map(str, command)])
+    while b"updates" not in os.read(terminal, 10_000):
+        time.sleep(0.01)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 129
+    assert Run("a").summary["updates"] > 0
+    assert not Path("a/lock").exists()

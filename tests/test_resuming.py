@@ -1,0 +1,491 @@
+"""A run that goes on ends with the same bytes as one that never stopped, and what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors
+
+import hornbook
+from hornbook import RunFolderError, SettingError
+from hornbook import training as training_module
+from hornbook.calibration import arranged
+from hornbook.cells import CELLS
+from hornbook.checkpoints import read_checkpoint
+from hornbook.cli.display import Display
+from hornbook.engines import ENGINES
+from hornbook.events import Planned
+from hornbook.facade import resume_into, train_into
+from hornbook.locks import Lock
+from hornbook.optimizers import OPTIMIZERS
+from hornbook.plan import Plan
+from hornbook.resuming import Further, finished
+from hornbook.runs import Run, read_plan
+from hornbook.storage import write_tensors
+
+TEXT = hornbook.Text.from_string(
+    "the cat sat on the mat and so did we, but the dog ran off " * 12, name="cats"
+)
+SMALL = {
+    "hidden": 5, "seq_len": 4, "updates": 33, "log_every": 3, "sample_every": 7, "evaluate_every": 5,
+    "sample_length": 9, "passage_length": 20, "init_scale": 0.3,
+}  # fmt: skip
+TIMES = ("seconds", "characters_per_second", "updates_per_second")
+WEIGHTS = ("best.safetensors", "last.safetensors", "samples.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def one_update_a_slice(monkeypatch):
+    """So that a run can be stopped after any update; and no figures."""
+    monkeypatch.setattr(training_module, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+
+
+class Ending:
+    """A wish to stop after so many slices."""
+
+    def __init__(self, slices: int) -> None:
+        self.left = slices
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def start(folder: Path, stop=lambda: False, save_every=1e6, **changes) -> Run:
+    """A run on TEXT."""
+    planned = arranged(TEXT, **{"preset": "classic", **SMALL, **changes})
+    return train_into(folder, TEXT, planned, Display(4), stop, save_every)
+
+
+def further(folder: Path, stop=lambda: False, save_every=1e6, updates=None, **how) -> Run:
+    """The run, gone on."""
+    told = how.pop("told", pytest.fail)
+    return resume_into(Run(folder), Further(updates), Display(4), told, 0.0, stop, save_every, TEXT, **how)
+
+
+def timeless(run: Run) -> list[object]:
+    """All that a run holds but its times."""
+    rows = [{k: v for k, v in row.items() if k not in TIMES} for row in run.metrics]
+    summary = {k: v for k, v in run.summary.items() if k not in TIMES}
+    return [rows, summary, *((run.folder / name).read_bytes() for name in WEIGHTS)]
+
+
+def assert_same_when_stopped(tmp_path: Path, stops: tuple[int, ...], **changes) -> None:
+    """Stop a run again and again, and see that it ends like one that was not."""
+    whole = timeless(start(tmp_path / "whole", **changes))
+    run = start(tmp_path / "parts", Ending(stops[0]), **changes)
+    for slices in stops[1:]:
+        assert not run.summary["finished"]
+        run = further(run.folder, Ending(slices))
+    run = further(run.folder)
+    assert run.summary["finished"]
+    assert timeless(run) == whole
+    assert not list(run.folder.glob(".*"))
+    assert not (run.folder / "lock").exists()
+
+
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
+# To the bit
+
+
+@every_engine
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 3])
+def test_every_cell_and_engine_with_layers_streams_dropout_and_validation(tmp_path, engine, cell, layers):
+    changes = {"cell": cell, "engine": engine, "layers": layers, "streams": 3, "dropout": 0.3}
+    assert_same_when_stopped(tmp_path, (4, 7, 9), validation=0.1, order="shuffled", chunk=3, **changes)
+
+
+@every_engine
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_optimizer(tmp_path, engine, optimizer, dtype):
+    changes = {"weight_decay": 0.01, "lr": 0.02, "schedule": "cosine", "warmup": 6}
+    assert_same_when_stopped(tmp_path, (10, 3), engine=engine, optimizer=optimizer, dtype=dtype, **changes)
+
+
+@every_engine
+@pytest.mark.parametrize("preset", ["classic", "classic-adam", "plain"])
+def test_every_preset(tmp_path, engine, preset):
+    assert_same_when_stopped(tmp_path, (6, 6, 6), engine=engine, preset=preset)
+
+
+@pytest.mark.parametrize("slices", range(33))
+def test_wherever_it_is_stopped(tmp_path, slices):
+    assert_same_when_stopped(tmp_path, (slices,), validation=0.2, schedule="linear", lr=1.0)
+
+
+def test_stopped_after_every_update_and_before_the_first(tmp_path):
+    assert_same_when_stopped(tmp_path, (0, 0, *[1] * 30), validation=0.2)
+
+
+def test_a_patience_counts_on(tmp_path):
+    changes = {"validation": 0.2, "patience": 2, "lr": 3.0, "updates": 200}
+    assert_same_when_stopped(tmp_path, (3, 3, 3), **changes)
+    assert Run(tmp_path / "parts").summary["stopped_early"]
+
+
+def test_shards_and_threads(tmp_path):
+    assert_same_when_stopped(tmp_path, (5, 9), streams=4, shards=2, threads=2, preset="plain")
+
+
+def test_the_checkpoints_on_the_way_change_nothing(tmp_path):
+    often = start(tmp_path / "often", save_every=1e-9, validation=0.2)
+    assert timeless(often) == timeless(start(tmp_path / "once", validation=0.2))
+    assert (often.folder / "previous.safetensors").exists()
+
+
+def test_seconds_count_on(tmp_path):
+    run = start(tmp_path / "a", Ending(9))
+    before = run.summary["seconds"]
+    again = further(run.folder)
+    seconds = [row["seconds"] for row in again.metrics]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > before
+    assert again.summary["seconds"] >= seconds[-1]
+
+
+# As a process that was killed leaves it
+
+
+def killed(folder: Path, saved: int, reached: int, **changes) -> Run:
+    """A run whose process was killed after so many updates, with a checkpoint of earlier ones."""
+    run = start(folder, Ending(saved), **changes)
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    further(folder, Ending(reached - saved))
+    for name in set(kept) - {"metrics.jsonl", "samples.jsonl", "plan.jsonl"}:
+        (folder / name).write_bytes(kept[name])
+    return run
+
+
+def test_rows_that_came_after_the_checkpoint_are_written_again(tmp_path):
+    run = killed(tmp_path / "a", 10, 25)
+    assert run.metrics[-1]["update"] == 24
+    with (run.folder / "metrics.jsonl").open("a") as file:
+        file.write('{"update": 2')
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("garbage", [b"\0" * 4096, b"\xff\n\xff\n", b"[]\n", b'{"update": 1e999}\n'])
+def test_what_a_power_cut_left_behind_the_rows_of_the_checkpoint_is_cut_off(tmp_path, garbage):
+    run = killed(tmp_path / "a", 10, 25)
+    for name in ("metrics.jsonl", "samples.jsonl"):
+        with (run.folder / name).open("ab") as file:
+            file.write(garbage)
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
+
+
+def test_before_the_first_checkpoint_it_starts_at_update_0(tmp_path):
+    run = killed(tmp_path / "a", 0, 20, validation=0.2)
+    for name in ("best", "last", "previous"):
+        (run.folder / f"{name}.safetensors").unlink()
+    (run.folder / "summary.json").unlink()
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole", validation=0.2))
+
+
+def test_killed_between_the_last_checkpoint_and_the_end(tmp_path):
+    whole = start(tmp_path / "whole", validation=0.2)
+    expected = timeless(whole)
+    shutil.copytree(whole.folder, tmp_path / "a")
+    run = Run(tmp_path / "a")
+    (run.folder / "summary.json").write_text(json.dumps({**run.summary, "finished": False}))
+    assert not finished(run)
+    assert timeless(further(run.folder)) == expected
+
+
+def test_a_checkpoint_between_two_names_is_found(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    (run.folder / "last.safetensors").rename(run.folder / "previous.safetensors")
+    assert run.model("last").flat.size
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    further(run.folder, Ending(8))
+    last = run.folder / "last.safetensors"
+    content = bytearray(last.read_bytes())
+    content[-3] ^= 1
+    last.write_bytes(content)
+    told = []
+    again = further(run.folder, told=told.append)
+    (sentence,) = told
+    assert "last.safetensors is damaged" in sentence
+    assert "going on from the checkpoint before it, of update 10" in sentence
+    assert timeless(again) == timeless(start(tmp_path / "whole"))
+
+
+def test_where_both_are_damaged_it_is_refused(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    further(run.folder, Ending(8))
+    for name in ("last", "previous"):
+        (run.folder / f"{name}.safetensors").write_bytes(b"nothing")
+    with pytest.raises(RunFolderError, match=r"previous\.safetensors is damaged"):
+        further(run.folder)
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    run = start(tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    assert finished(run)
+    assert further(run.folder).folder == run.folder
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+
+
+# Going on for longer
+
+
+def test_a_constant_rate_goes_on_as_if_the_run_had_been_longer(tmp_path):
+    start(tmp_path / "a", updates=21)
+    longer = further(tmp_path / "a", updates="+21")
+    whole = start(tmp_path / "whole", updates=42)
+    for name in ("best.safetensors", "samples.jsonl"):
+        assert (longer.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert (longer.model("last").flat == whole.model("last").flat).all()
+    assert timeless(longer)[0] == timeless(whole)[0]
+    assert read_plan(longer.folder) == [Planned(0, 21), Planned(21, 21, 0.0)]
+    assert finished(longer)
+
+
+def test_a_falling_rate_is_that_of_the_longer_run_from_there_on(tmp_path):
+    start(tmp_path / "a", Ending(7), schedule="linear", log_every=1)
+    run = further(tmp_path / "a", updates=42)
+    rates = [row["lr"] for row in run.metrics]
+    assert rates[:7] == pytest.approx([0.1 * (33 - u) / 33 for u in range(7)])
+    assert rates[7:] == pytest.approx([0.1 * (42 - u) / 42 for u in range(7, 42)])
+
+
+def test_what_was_made_longer_is_stopped_and_repeated_to_the_bit(tmp_path):
+    for name in ("whole", "parts"):
+        start(tmp_path / name, updates=21, schedule="cosine")
+    whole = further(tmp_path / "whole", updates="+14")
+    further(tmp_path / "parts", Ending(5), updates="+14")
+    assert timeless(further(tmp_path / "parts")) == timeless(whole)
+    planned = (whole.config.model, whole.config.training, Plan.again(read_plan(whole.folder)))
+    again = train_into(tmp_path / "again", TEXT, planned, Display(4))
+    assert timeless(again) == timeless(whole)
+
+
+def test_fewer_updates_than_planned_may_be_asked_for(tmp_path):
+    start(tmp_path / "a", Ending(7))
+    assert further(tmp_path / "a", updates=10).summary["updates"] == 10
+
+
+@pytest.mark.parametrize("updates", [7, "7", "3", 33])
+def test_no_more_updates_than_were_made_are_refused(tmp_path, updates):
+    start(tmp_path / "a", Ending(7) if updates != 33 else lambda: False)
+    with pytest.raises(SettingError, match=r"made .* updates already"):
+        further(tmp_path / "a", updates=updates)
+
+
+@pytest.mark.parametrize("updates", ["+0", "-5", "many", "", "1.5", "+", 0, "9" * 5000])
+def test_what_is_no_number_of_updates_is_refused(updates):
+    with pytest.raises(SettingError, match="updates is"):
+        Further(updates)
+
+
+def test_updates_and_minutes_are_not_both_given():
+    with pytest.raises(SettingError, match="both say how long"):
+        Further(5, 1.0)
+
+
+def test_a_run_out_of_patience_does_not_go_on(tmp_path):
+    run = start(tmp_path / "a", validation=0.2, patience=2, lr=3.0, updates=200)
+    assert run.summary["stopped_early"]
+    assert finished(run)
+    with pytest.raises(SettingError, match="ended after 2 evaluations without a new best"):
+        further(tmp_path / "a", updates="+5")
+
+
+# By time
+
+
+def by_time(folder: Path, stop=lambda: False) -> Run:
+    return start(folder, stop, minutes=0.02, updates=None, log_every=50, sample_every=500, schedule="linear")
+
+
+def test_a_run_by_time_ends_in_time_and_is_repeated_by_its_plan(tmp_path):
+    run = by_time(tmp_path / "a", Ending(40))
+    assert not run.summary["finished"]
+    run = hornbook.resume(run.folder, TEXT, quiet=True)
+    assert run.summary["finished"]
+    steps = read_plan(run.folder)
+    assert run.summary["updates"] == steps[-1].update + steps[-1].remaining
+    again = train_into(
+        tmp_path / "again", TEXT, (run.config.model, run.config.training, Plan.again(steps)), Display(4)
+    )
+    assert timeless(again) == timeless(run)
+    assert (again.folder / "plan.jsonl").read_bytes() == (run.folder / "plan.jsonl").read_bytes()
+
+
+def test_what_is_recorded_of_a_plan_is_followed(tmp_path):
+    run = by_time(tmp_path / "a", Ending(20))
+    ahead = [Planned(0, 300), Planned(60, 100), Planned(70, 400)]
+    lines = [{"update": step.update, "remaining": step.remaining} for step in ahead]
+    (run.folder / "plan.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"upd')
+    run = hornbook.resume(run.folder, TEXT, quiet=True)
+    assert read_plan(run.folder)[:3] == ahead
+
+
+def test_before_its_first_checkpoint_a_run_by_time_starts_anew(tmp_path):
+    run = by_time(tmp_path / "a", Ending(20))
+    for name in ("best.safetensors", "last.safetensors", "summary.json", "plan.jsonl"):
+        (run.folder / name).unlink()
+    assert hornbook.resume(run.folder, TEXT, quiet=True).summary["finished"]
+    assert read_plan(run.folder)
+
+
+def test_more_minutes_are_given_from_now_on_and_are_kept(tmp_path):
+    start(tmp_path / "a")
+    run = hornbook.resume(tmp_path / "a", TEXT, minutes=0.02, quiet=True)
+    steps = read_plan(run.folder)
+    assert steps[:1] == [Planned(0, 33)]
+    assert steps[1].update == 33
+    assert steps[1].until > 1.2
+    assert run.summary["updates"] > 33
+    assert finished(run)
+
+
+# What does not fit
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    start(tmp_path / "a", Ending(10), validation=0.2)
+    return tmp_path / "a"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("lr = 0.1", "lr = 0.2", r"lr is 0.2 in .*config.toml, but the checkpoint was made with 0.1"),
+        ("seed = 0", "seed = 1", "seed is 1"),
+        ("hidden = 5", "hidden = 6", "hidden is 6"),
+        ("updates = 33", "updates = 34", "updates is 34"),
+        ("characters = 696", "characters = 695", r"config\.toml was changed"),
+    ],
+)
+@pytest.mark.parametrize("force", [True, False])
+def test_a_changed_setting_is_named_and_refused(stopped, old, new, told, force):
+    edit(stopped / "config.toml", old, new)
+    with pytest.raises(RunFolderError, match=told):
+        further(stopped, force=force)
+
+
+def test_the_number_of_threads_may_change(stopped):
+    edit(stopped / "config.toml", "threads = 0", "threads = 1")
+    assert further(stopped).summary["finished"]
+
+
+def test_another_text_is_refused(stopped):
+    other = hornbook.Text.from_string(TEXT[:].replace("cat", "rat"), name="rats")
+    with pytest.raises(RunFolderError, match=r"rats is not the text that .* was trained on"):
+        hornbook.resume(stopped, other, quiet=True)
+
+
+def test_a_changed_vocabulary_is_refused(stopped):
+    edit(stopped / "vocabulary.json", '"w"', '"q"')
+    with pytest.raises(RunFolderError, match=r"vocabulary\.json or config\.toml was changed"):
+        further(stopped)
+
+
+def test_a_text_from_a_program_has_to_be_given_again(stopped):
+    with pytest.raises(RunFolderError, match="came from a program and was not kept"):
+        hornbook.resume(stopped, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("engine", "key"), [("native", "hornbook"), ("native", "level"), ("reference", "numpy")]
+)
+def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, monkeypatch, engine, key):
+    start(tmp_path / "a", Ending(10), engine=engine)
+    then = read_checkpoint(tmp_path / "a" / "last.safetensors").made
+    monkeypatch.setattr("hornbook.resuming.made_here", lambda: {**then, key: "another"})
+    with pytest.raises(RunFolderError, match=rf"was trained with {key} .*here is another.*--force"):
+        further(tmp_path / "a")
+    assert further(tmp_path / "a", force=True).summary["finished"]
+
+
+def test_lost_rows_are_told_and_gone_without_where_it_is_forced(stopped):
+    rows = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (stopped / "metrics.jsonl").write_text("".join(rows[:2]))
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl has 2 rows, but had 5"):
+        further(stopped)
+    run = further(stopped, force=True)
+    assert [row["update"] for row in run.metrics][:4] == [3, 5, 12, 15]
+
+
+def test_rows_that_are_damaged_are_told(stopped):
+    edit(stopped / "samples.jsonl", '"update"', '"update')
+    with pytest.raises(RunFolderError, match=r"samples\.jsonl is damaged"):
+        further(stopped)
+
+
+def test_a_run_that_is_under_way_is_refused(stopped):
+    with Lock(stopped), pytest.raises(RunFolderError, match="is being trained by process"):
+        further(stopped)
+    assert further(stopped).summary["finished"]
+
+
+# A checkpoint that was made by somebody else
+
+
+def rewritten(path: Path, change) -> None:
+    """Change a checkpoint's record and arrays, with a checksum that fits."""
+    with safetensors.safe_open(path, framework="numpy") as file:
+        about = json.loads(file.metadata()["hornbook"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del about["sha256"]
+    change(about, tensors)
+    write_tensors(path, tensors, about)
+
+
+CHANGES = {
+    "no settings": lambda about, _: about.pop("settings"),
+    "settings that are a list": lambda about, _: about.update(settings=[]),
+    "a foreign setting": lambda about, _: about["settings"].update(heads=8),
+    "a negative update": lambda about, _: about.update(update=-1),
+    "a huge update": lambda about, _: about.update(update=10**30),
+    "a word for a loss": lambda about, _: about.update(smooth_loss="low"),
+    "no rows": lambda about, _: about.update(rows={}),
+    "negative rows": lambda about, _: about["rows"].update({"metrics.jsonl": -1}),
+    "lanes of nothing": lambda about, _: about["validation"].update(lanes=[0, 0]),
+    "one lane": lambda about, _: about["validation"].update(lanes=[1]),
+    "a truth for a count": lambda about, _: about["validation"].update(since=True),
+    "no validation": lambda about, _: about.pop("validation"),
+    "not a number": lambda _, tensors: tensors["best.W"].__setitem__((0, 0), np.nan),
+    "infinite": lambda _, tensors: tensors["hidden"].__setitem__((0, 0, 0, 0), np.inf),
+    "a memory that is no number": lambda _, tensors: tensors["memory0.V"].__setitem__((0, 0), np.nan),
+    "an array less": lambda _, tensors: tensors.pop("memory0.U"),
+    "another type": lambda _, tensors: tensors.update(V=tensors["V"].astype("float64")),
+    "another shape": lambda _, tensors: tensors.update(hidden=tensors["hidden"][..., :-1]),
+    "no hidden state of the best": lambda _, tensors: tensors.pop("best.hidden"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_checkpoint_that_is_not_what_it_says_is_refused(stopped, change):
+    rewritten(stopped / "last.safetensors", change)
+    with pytest.raises(RunFolderError, match=r"last\.safetensors is damaged"):
+        further(stopped)
+
+
+def test_an_undefined_validation_comes_back(stopped):
+    rewritten(stopped / "last.safetensors", lambda about, _: about["validation"].update(nats=math.nan))
+    best = read_checkpoint(stopped / "last.safetensors").start.best
+    assert best
+    assert math.isnan(best.nats)
