@@ -1,5 +1,5 @@
 """`python -m hornbook` is the command `hornbook`."""
 
-from hornbook.cli.main import main
+from hornbook.entry import main
 
 main()

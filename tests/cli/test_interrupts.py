@@ -131,6 +131,36 @@ main()
     assert list(folder.iterdir()) == []
 
 
+# Presses Ctrl-C when the module of the first argument is about to be loaded.
+LOADING = """
+import signal, sys
+from importlib.abc import MetaPathFinder
+
+class Pressing(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == module:
+            signal.raise_signal(signal.SIGINT)
+
+module = sys.argv[1]
+sys.argv[1:] = ["train", "--help"]
+sys.meta_path.insert(0, Pressing())
+from hornbook.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["hornbook.cli.main", "typer", "hornbook.cli.train", "rich.console"])
+def test_ctrl_c_while_the_command_is_loaded_ends_it_without_a_traceback(start, finish, module):
+    ended = finish(start(module, program=LOADING))
+    assert ended.code in (-signal.SIGINT, 130)
+    assert "Traceback" not in ended.err
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored(start, finish, folder):
+    program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + LOADING
+    assert finish(start("typer", program=program)).code == 0
+
+
 def test_a_first_signal_only_asks_and_a_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
     with Interrupts() as interrupts:

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 import safetensors.numpy
 
-from hornbook import Run, Text, read_text, train
-from hornbook.cli.main import main
+from hornbook import Run, Text, entry, read_text, train
 from hornbook.engines import default_engine
 
 SMALL = ("--hidden", "8", "--seq-len", "5", "--updates", "240", "--sample-length", "20", "--quiet")
@@ -488,7 +487,7 @@ def test_a_full_disk_for_temporary_files_is_told_without_a_traceback(process, bo
 
 
 def test_the_best_model_of_a_checkpoint_outlives_a_full_disk(process, hornbook, book):
-    flags = ("--updates", 400, "--sample-every", 20, "--log-every", 1)
+    flags = ("--updates", 400, "--sample-every", 20, "--log-every", 1, "--save-every", 1e-6)
     told = process("train", book, *SMALL, *flags, "--out", "a", largest=10_000)
     assert told.code == 1
     assert "metrics.jsonl cannot be written" in told.err
@@ -516,7 +515,7 @@ def test_the_version_is_told(process):
 
 def test_the_command_is_installed_by_its_name():
     (command,) = (c for c in entry_points(group="console_scripts") if c.name == "hornbook")
-    assert command.load() is main
+    assert command.load() is entry.main
 
 
 @pytest.mark.parametrize("command", [(), ("train",), ("check",), ("sample",), ("runs",)])
