@@ -484,6 +484,14 @@ def test_a_checkpoint_that_is_not_what_it_says_is_refused(stopped, change):
         further(stopped)
 
 
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
+def test_weights_of_more_bytes_than_the_network_has_are_refused_before_they_are_read(stopped, name):
+    with (stopped / name).open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(RunFolderError, match=r"it has 1,099,511,627,776 bytes, and no such file has more"):
+        further(stopped) if name.startswith("last") else Run(stopped).model()
+
+
 def test_an_undefined_validation_comes_back(stopped):
     rewritten(stopped / "last.safetensors", lambda about, _: about["validation"].update(nats=math.nan))
     best = read_checkpoint(stopped / "last.safetensors").start.best

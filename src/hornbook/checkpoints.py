@@ -105,27 +105,27 @@ def standing(event: Checkpoint) -> dict[str, Any]:
     return {**defined({"first_loss": event.first_loss}), **rest}
 
 
-def last_checkpoint(folder: Path, told: Callable[[str], object]) -> Saved | None:
-    """The last checkpoint of a run that this process has locked; None before the first one. Where it is
-    damaged and the one before it is whole, that one takes its place, and this is told. Raises
-    RunFolderError where there is no whole one."""
+def last_checkpoint(folder: Path, most: int, told: Callable[[str], object]) -> Saved | None:
+    """The last checkpoint of a run that this process has locked, of so many bytes at most; None before the
+    first one. Where it is damaged and the one before it is whole, that one takes its place, and this is
+    told. Raises RunFolderError where there is no whole one."""
     last, previous = folder / LAST, folder / PREVIOUS
     if not last.exists():
-        return read_checkpoint(previous) if previous.exists() else None
+        return read_checkpoint(previous, most) if previous.exists() else None
     try:
-        return read_checkpoint(last)
+        return read_checkpoint(last, most)
     except RunFolderError as error:
         if not previous.exists():
             raise
-        saved = read_checkpoint(previous)
+        saved = read_checkpoint(previous, most)
         previous.replace(last)
         told(f"{error}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
         return saved
 
 
-def read_checkpoint(path: Path) -> Saved:
-    """A checkpoint, checked. Raises RunFolderError."""
-    tensors, about = read_tensors(path)
+def read_checkpoint(path: Path, most: int | None = None) -> Saved:
+    """A checkpoint of so many bytes at most, checked. Raises RunFolderError."""
+    tensors, about = read_tensors(path, most)
     with reading(path):
         table = about["settings"]
         model = from_table(ModelSettings, {key: table[key] for key in to_table(ModelSettings(1))})

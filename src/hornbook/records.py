@@ -47,7 +47,7 @@ def check(record: object, form: Form) -> None:
     if not isinstance(record, Mapping):
         raise ValueError("it is no record")
     for key, kind in form.items():
-        if not is_a(kind, record.get(key)):
+        if key not in record or not is_a(kind, record[key]):
             raise ValueError(f"{key} is missing or not {kind}")
 
 

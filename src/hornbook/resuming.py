@@ -22,7 +22,7 @@ from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
 from hornbook.locks import Lock, under_way
 from hornbook.plan import Budget, Plan, total_after
-from hornbook.runs import METRICS, PLAN, SAMPLES, SUMMARY, Run, plan_row, read_plan
+from hornbook.runs import METRICS, PLAN, SAMPLES, SUMMARY, Run, most_bytes, plan_row, read_plan
 from hornbook.storage import read_json_lines, storing, unlinked, write_json, write_whole
 from hornbook.text import Text, digest
 
@@ -104,7 +104,7 @@ def resume(
     """Put a run's folder back to its last checkpoint, for the process that has locked it; minutes count from
     `begun` and leave free the seconds that `figures` tells. Raises RunFolderError where the run does not fit
     its checkpoint or what is here, SettingError for fewer updates than it has made."""
-    saved = last_checkpoint(run.folder, told)
+    saved = last_checkpoint(run.folder, most_bytes(run.config), told)
     text = same_text(run, text)
     check_same(run, saved, force)
     start = replace(saved.start, seconds=spent(run, saved)) if saved else None

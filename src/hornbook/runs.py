@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -44,6 +45,7 @@ from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.records import SOURCE, check, check_metric, check_sample, check_summary
 from hornbook.storage import (
+    MOST_HEADER,
     check_file,
     check_kind,
     read_json,
@@ -174,6 +176,12 @@ def stored_path(source: Source, folder: Path) -> str:
     return str(path)
 
 
+def most_bytes(config: Config) -> int:
+    """What a file of weights of a run may have: parameters, the best ones, two memories of them, states."""
+    numbers = 4 * count(config.model) + 2 * prod(state_shape(config.model, config.training.streams))
+    return MOST_HEADER + 8 * numbers
+
+
 class Run:
     """A run folder, read. Raises RunFolderError for a folder that is not one."""
 
@@ -243,7 +251,7 @@ class Run:
             path = self.folder / PREVIOUS
         if not path.exists():
             raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
-        tensors, about = read_tensors(path)
+        tensors, about = read_tensors(path, most_bytes(self.config))
         flat = self.assemble(path, tensors, str(about.get("dtype")))
         state = self.reading(path, tensors.get("hidden"))
         return Model(self.config.model, self.config.training, self.vocabulary, flat, state)

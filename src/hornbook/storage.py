@@ -195,10 +195,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Read named arrays and the record about them; the checksum must be theirs. Raises RunFolderError."""
+def read_tensors(path: Path, most: int | None = None) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Read named arrays and the record about them from a file of so many bytes at most; the checksum must be
+    theirs. Raises RunFolderError."""
     with reading(path):
-        check_file(path)
+        check_file(path, most)
         check_header(path)
         with safetensors.safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {})["hornbook"])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hornbook.cli.words import printable
+
 if TYPE_CHECKING:
     from hornbook.report.document import Document
 
@@ -29,7 +31,7 @@ def compare(
     document = comparison([Run(run) for run in runs])
     write_whole(place, page(document).encode())
     show(document)
-    print(out)
+    print(printable(str(out)))
 
 
 def show(document: Document) -> None:
@@ -38,7 +40,7 @@ def show(document: Document) -> None:
     from rich.table import Table as Printed
     from rich.text import Text
 
-    from hornbook.cli.words import console_for_tables, printable
+    from hornbook.cli.words import console_for_tables
     from hornbook.report.document import Note, Table
 
     console = console_for_tables()

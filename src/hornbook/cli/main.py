@@ -21,6 +21,7 @@ from hornbook.cli.runs import runs
 from hornbook.cli.sample import sample
 from hornbook.cli.score import score
 from hornbook.cli.train import train
+from hornbook.cli.words import aside
 from hornbook.errors import HornbookError
 
 INTERRUPTED = 130
@@ -49,15 +50,15 @@ class Commands(TyperGroup):
         except USAGE_ERROR as error:
             command = f" {ctx.invoked_subcommand}" if ctx.invoked_subcommand in COMMANDS else ""
             message = error.format_message().rstrip(".")
-            print(f"error: {message}; see hornbook{command} --help", file=sys.stderr)
+            aside(f"error: {message}; see hornbook{command} --help")
             raise typer.Exit(error.exit_code) from error
         except HornbookError as error:
-            print(f"error: {error}", file=sys.stderr)
+            aside(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
         except BrokenPipeError:
             raise
         except OSError as error:  # what is printed cannot be written
-            print(f"error: {error.strerror or error}", file=sys.stderr)
+            aside(f"error: {error.strerror or error}")
             raise typer.Exit(1) from error
         except KeyboardInterrupt as interrupt:
             print("stopped", file=sys.stderr)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hornbook.cli.words import printable
+
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run folder, such as runs/book.")],
@@ -26,4 +28,4 @@ def report(
         paths = write_report(Run(run), form, bar.told)
     for path in paths:
         if path.suffix != ".svg":
-            print(path)
+            print(printable(str(path)))

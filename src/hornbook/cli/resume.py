@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hornbook.cli.options import SAVE_EVERY, SaveEvery
+from hornbook.cli.words import printable, warn
 
 Flag = typer.Option
 
@@ -42,7 +42,7 @@ def resume(
     begun = time.perf_counter()
     found, further = Run(run), Further(updates, minutes)
     done = not further and finished(found)
-    display = choose_display(found.config.training.seq_len, quiet, as_json, f"going on in {run}")
+    display = choose_display(found.config.training.seq_len, quiet, as_json, printable(f"going on in {run}"))
     with Interrupts() as interrupts:
         stop = interrupts.stop
         found = resume_into(found, further, display, warn, begun, stop, save_every, force=force)
@@ -50,11 +50,8 @@ def resume(
         conclude(found, silent=quiet or as_json, signal=interrupts.asked)
     elif not quiet and not as_json:
         print(
-            f"{run} is finished, after {found.summary['updates']:,} updates; give it more with "
-            "--updates +N or --minutes M"
+            printable(
+                f"{run} is finished, after {found.summary['updates']:,} updates; give it more with "
+                "--updates +N or --minutes M"
+            )
         )
-
-
-def warn(sentence: str) -> None:
-    """Tell what is strange."""
-    print(f"warning: {sentence}", file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hornbook.cli.words import printable
 from hornbook.errors import HornbookError, RunFolderError
 
 # Columns that go, in this order, where a terminal is too narrow for all.
@@ -30,11 +31,11 @@ def runs(
     rows = [row_of(path) for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
     rows.sort(key=lambda row: str(row.get("started")))
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print(json.dumps(rows, indent=2))
     elif rows:
         show(rows)
     else:
-        print(f"no runs in {folder}; train something first: hornbook train book.txt")
+        print(printable(f"no runs in {folder}; train something first: hornbook train book.txt"))
 
 
 def row_of(path: Path) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from hornbook.cli.words import WIDE, console_for_tables, printable
+    from hornbook.cli.words import WIDE, console_for_tables
 
     console = console_for_tables()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hornbook.cli.options import Encoding, Newlines, reading
+from hornbook.cli.words import printable, warn
 from hornbook.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def score(
     else:
         show(result, text.name, str(run))
         if page is not None:
-            print(f"\nthe page is {page}")
+            print(printable(f"\nthe page is {page}"))
 
 
 def training_text(run: Run) -> str | None:
@@ -79,7 +79,7 @@ def training_text(run: Run) -> str | None:
     try:
         return run.read_in_training()
     except RunFolderError as error:
-        print(f"warning: no n-grams: {error}", file=sys.stderr)
+        warn(f"no n-grams: {error}")
         return None
 
 
@@ -89,10 +89,9 @@ def warn_if_read_before(text: str, training: str | None) -> None:
     start = max(0, (len(text) - WORD_FOR_WORD) // 2)
     middle = text[start : start + WORD_FOR_WORD]
     if training is not None and len(middle) >= FEWEST and middle in training:
-        print(
-            "warning: this text, or a part of it, stands in the run's training text; n-grams and compressors "
-            "know that by heart, so they cost less here than on a new text",
-            file=sys.stderr,
+        warn(
+            "this text, or a part of it, stands in the run's training text; n-grams and compressors know "
+            "that by heart, so they cost less here than on a new text"
         )
 
 
@@ -109,7 +108,7 @@ def write_page(page: Path, model: Model, result: Score, text_name: str, model_na
 
 def show(result: Score, text_name: str, run: str) -> None:
     """Print the tables."""
-    from hornbook.cli.words import console_for_tables, printable
+    from hornbook.cli.words import console_for_tables
     from hornbook.report.wording import counted
 
     console = console_for_tables()
@@ -149,8 +148,6 @@ def passages_table(title: str, passages: tuple[Passage, ...], unit: str) -> Tabl
     from rich import box
     from rich.table import Table
     from rich.text import Text
-
-    from hornbook.cli.words import printable
 
     table = Table(
         title=f"\n{title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from hornbook.cli.flags import with_settings
 from hornbook.cli.options import SAVE_EVERY, Encoding, Newlines, SaveEvery, Texts, Tokens, reading
+from hornbook.cli.words import aside, printable, warn
 from hornbook.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def engine_here() -> str:
 
     engine = default_engine()
     if engine != "native":
-        print(f"warning: {NO_CORE}", file=sys.stderr)
+        warn(NO_CORE)
     return engine
 
 
@@ -134,7 +134,7 @@ def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, 
         except RunFolderError as error:
             raise RunFolderError(f"{error}; name the text to train on, before --config") from error
     for sentence in oddities(text):
-        print(f"warning: {sentence}", file=sys.stderr)
+        warn(sentence)
     return text
 
 
@@ -158,21 +158,20 @@ def conclude(run: Run, silent: bool, signal: int) -> None:
     summary = run.summary
     warning = early_best(summary)
     if warning:
-        print(f"warning: {warning}", file=sys.stderr)
+        warn(warning)
     if not silent:
         tell(run, summary)
     if not summary["finished"]:
-        print(
+        aside(
             f"stopped after update {summary['updates']:,}; what was learnt is kept in {run.folder}\n"
-            f"see it with: hornbook sample {run.folder}   go on with: hornbook resume {run.folder}",
-            file=sys.stderr,
+            f"see it with: hornbook sample {run.folder}   go on with: hornbook resume {run.folder}"
         )
         raise typer.Exit(SIGNALLED + signal)
 
 
 def tell(run: Run, summary: dict[str, Any]) -> None:
     """The figures and the passage of a run."""
-    from hornbook.cli.words import loss_words, printable
+    from hornbook.cli.words import loss_words
 
     if summary["best_smooth_loss"] is None:
         return
@@ -191,7 +190,7 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
     if summary["stopped_early"]:
         patience = run.config.training.patience
         print(f"ended early: {patience:,} evaluations without a new best (--patience {patience})")
-    print(f"kept in {run.folder}   more text: hornbook sample {run.folder} --temperature 0.7")
+    print(printable(f"kept in {run.folder}   more text: hornbook sample {run.folder} --temperature 0.7"))
 
 
 def validation_words(run: Run, summary: dict[str, Any]) -> str:

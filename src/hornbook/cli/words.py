@@ -11,9 +11,19 @@ from hornbook.markup import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console_for_tables", "cost_words", "duration", "loss_words", "printable"]
+__all__ = ["aside", "console_for_tables", "cost_words", "duration", "loss_words", "printable", "warn"]
 
 WIDE = 500  # columns
+
+
+def aside(sentence: str) -> None:
+    """Tell what is wrong or strange; a name in it cannot steer the terminal."""
+    print(printable(sentence), file=sys.stderr)
+
+
+def warn(sentence: str) -> None:
+    """Tell what is strange."""
+    aside(f"warning: {sentence}")
 
 
 def console_for_tables() -> Console:

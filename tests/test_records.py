@@ -1,0 +1,80 @@
+"""What the JSON of a run has to hold is checked where it is read."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+
+import pytest
+
+from hornbook import Run, RunFolderError, Text, train
+from hornbook.records import EVALUATED, METRIC, SAMPLE, SUMMARY, VALIDATION, check
+
+FILES = {"metrics.jsonl": METRIC, "samples.jsonl": SAMPLE, "summary.json": SUMMARY}
+FITTING = {"a number or null": None, "a text": "1", "true or false": True}
+WRONG = (None, [], {}, "1", True, 10**400, -(10**400))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run with all that a record can hold; not to be changed."""
+    folder = tmp_path_factory.mktemp("made") / "a"
+    text = Text.from_string("the cat sat on the mat " * 40)
+    changes = {"preset": "classic", "hidden": 4, "seq_len": 4, "updates": 20, "log_every": 5}
+    train(text, out=folder, quiet=True, validation=0.2, evaluate_every=10, **changes)
+    return folder
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    shutil.copytree(made, tmp_path / "a")
+    return Run(tmp_path / "a")
+
+
+def read(run: Run, name: str) -> object:
+    """What a file holds, checked."""
+    return getattr(run, name.split(".", maxsplit=1)[0])
+
+
+def changed(record: dict, key: str, value: object) -> dict:
+    """A record with another value, or without one."""
+    return {k: value if k == key else v for k, v in record.items() if value is not ... or k != key}
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name, form in FILES.items() for key in form])
+def test_a_record_without_a_key_or_with_another_kind_of_value_is_refused(run, name, key):
+    path = run.folder / name
+    lines = path.read_text().splitlines() if name.endswith("l") else [path.read_text()]
+    record = json.loads(lines[0])
+    for value in (..., *(value for value in WRONG if value is not FITTING.get(FILES[name][key], ...))):
+        path.write_text(json.dumps(changed(record, key, value)) + "\n")
+        with pytest.raises(RunFolderError, match=rf"{name} is damaged or not hornbook's"):
+            read(run, name)
+
+
+@pytest.mark.parametrize("key", VALIDATION)
+def test_the_validation_of_a_summary_is_checked(run, key):
+    summary = run.summary
+    path = run.folder / "summary.json"
+    path.write_text(json.dumps({**summary, "validation": changed(summary["validation"], key, "low")}))
+    with pytest.raises(RunFolderError, match=f"{key} is missing or not"):
+        run.summary  # noqa: B018
+
+
+def test_a_validation_in_a_row_of_metrics_is_checked(run):
+    rows = [row for row in run.metrics if "validation" in row]
+    assert rows
+    (run.folder / "metrics.jsonl").write_text(json.dumps({**rows[0], "validation": "low"}) + "\n")
+    with pytest.raises(RunFolderError, match="validation is missing or not a number"):
+        run.metrics  # noqa: B018
+
+
+def test_numbers_that_json_does_not_have_are_numbers_all_the_same():
+    check({"validation": math.inf}, EVALUATED)
+
+
+@pytest.mark.parametrize("record", [[], "a", 5, None])
+def test_what_is_no_record_is_refused(record):
+    with pytest.raises(ValueError, match="no record"):
+        check(record, SAMPLE)
