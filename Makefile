@@ -7,7 +7,7 @@ NATIVE := $(wildcard native/*.hpp native/*.cpp)
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo example docs test lint format bench sanitize wheel packaging clean
+.PHONY: demo example docs test faults lint format bench sanitize wheel packaging clean
 
 # Trains on the built-in text; shows and writes everything, and ends with the paths of the report.
 demo: $(READY)
@@ -31,6 +31,13 @@ docs: $(READY)
 
 test: $(READY_DEV)
 	$(BIN)/pytest -n auto
+
+# Kills, disks that fail, damaged files, in two minutes; with HORNBOOK_FAULTS=long 200 kills and all else at
+# length. The fuzzers need atheris, which not every machine can have.
+faults: $(READY_DEV)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'atheris>=2.3' || \
+	  echo "note: atheris could not be installed; hypothesis looks for damage alone"
+	$(BIN)/pytest -n 2 -m faults tests/faults
 
 lint: $(READY_DEV)
 	$(BIN)/ruff format --check .

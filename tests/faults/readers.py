@@ -1,0 +1,53 @@
+"""Everything that reads what may come from anybody: a run's folder, a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hornbook import Run, read_text
+from hornbook.checkpoints import last_checkpoint
+from hornbook.cli.runs import row_of, words
+from hornbook.errors import InputError
+from hornbook.resuming import check_same, finished, recorded, spent
+from hornbook.runs import most_bytes, told
+
+
+def read_run(folder: Path) -> int:
+    """Read all of a run, and show and use what is read; how much of it was refused."""
+    steps = (
+        lambda run: words(row_of(run.folder)),
+        lambda run: told(run.config, run.summary),
+        lambda run: (run.metrics, run.samples, recorded(run.folder), finished(run)),
+        lambda run: run.model().sample(5),
+        lambda run: run.model("last").sample(5),
+        lambda run: run.text(),
+        resumed,
+    )
+    return sum(refused(step, folder) for step in steps)
+
+
+def resumed(run: Run) -> None:
+    """What going on with a run reads."""
+    saved = last_checkpoint(run.folder, most_bytes(run.config), lambda _: None)
+    check_same(run, saved, force=True)
+    if saved:
+        spent(run, saved)
+
+
+def refused(step, folder: Path) -> bool:
+    """Whether reading was refused, with an error that says why; any other one is raised."""
+    try:
+        step(Run(folder))
+    except InputError as error:
+        return bool(str(error))
+    return False
+
+
+def read_any_text(path: Path, encoding: str, newlines: str, tokens: str) -> bool:
+    """Read a text in some manner; whether it was refused."""
+    try:
+        text = read_text(path, encoding=encoding, newlines=newlines, tokens=tokens)
+    except InputError as error:
+        return bool(str(error))
+    assert len(text[:]) == len(text)
+    return False

@@ -1,0 +1,136 @@
+"""Files cut at any length and with any bytes in them: an error or a correct load, nothing else.
+
+A quarter of a minute and a gigabyte more than before are what reading may take.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from readers import read_any_text, read_run
+
+from conftest import LONG, run
+
+GIGABYTE, SECONDS = 1 << 30, 15
+CUTS = 400 if LONG else 12
+EXAMPLES = 1500 if LONG else 25
+RUNS = 10_000 if LONG else 150
+FLAGS = "--updates 30 --hidden 4 --seq-len 4 --log-every 10 --sample-every 15 --validation 0.01"
+FILES = ("config.toml", "vocabulary.json", "metrics.jsonl", "samples.jsonl", "summary.json", "plan.jsonl")
+WEIGHTS = ("best.safetensors", "last.safetensors", "previous.safetensors")
+PIECES = (
+    b"1e999", b"-1", b"NaN", b"nan", b"null", b"{}", b"[" * 3000, b"9" * 5000, b"\\u0000", b"\\ud800",
+    b"true", b"\xff", b"\x00" * 9, b'"', b"\n", b"=", b"1152921504606846976", b"../../etc/passwd",
+    b"/dev/zero", b"-inf",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, book):
+    """A run with all files that there are; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert run("train", book, *FLAGS.split(), "--quiet", "--out", folder)[0] == 0
+    assert run("resume", folder, "--updates", "+10", "--quiet")[0] == 0
+    assert read_run(folder) == 0
+    assert all((folder / name).exists() for name in (*FILES, *WEIGHTS))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def bounded():
+    """Reading that takes more memory or time than it may is a failure."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (now + GIGABYTE, hard))
+    before = signal.signal(signal.SIGALRM, hung)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def hung(number, frame) -> None:
+    """What an alarm does."""
+    raise AssertionError("reading hangs")
+
+
+def read_with(whole: Path, name: str, content: bytes) -> None:
+    """Read a run of which one file holds something else."""
+    copy = whole.parent / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(whole, copy)
+    (copy / name).write_bytes(content)
+    signal.alarm(SECONDS)
+    read_run(copy)
+    signal.alarm(0)
+
+
+@pytest.mark.parametrize("name", FILES + WEIGHTS)
+def test_a_file_that_is_cut_is_refused_or_read(whole, name):
+    content = (whole / name).read_bytes()
+    for length in sorted({len(content) * part // CUTS for part in range(CUTS)}):
+        read_with(whole, name, content[:length])
+
+
+changes = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 9), st.sampled_from(PIECES) | st.binary(max_size=3)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("name", FILES + WEIGHTS)
+def test_a_file_with_other_bytes_in_it_is_refused_or_read(whole, name):
+    content = (whole / name).read_bytes()
+
+    @settings(max_examples=EXAMPLES)
+    @given(changes)
+    def look(put):
+        damaged = content
+        for place, gone, piece in put:
+            at = int(place * len(damaged))
+            damaged = damaged[:at] + piece + damaged[at + gone :]
+        read_with(whole, name, damaged)
+
+    look()
+
+
+def test_any_bytes_are_a_text_or_refused(tmp_path):
+    @settings(max_examples=10 * EXAMPLES)
+    @given(
+        st.binary(max_size=300) | st.text(max_size=100).map(str.encode),
+        st.sampled_from(("utf-8", "latin-1", "utf-16", "utf-7", "cp932", "idna", "utf-8-sig", "base64", "")),
+        st.sampled_from(("lf", "keep")),
+        st.sampled_from(("chars", "bytes")),
+    )
+    def look(content, encoding, newlines, tokens):
+        (tmp_path / "text").write_bytes(content)
+        signal.alarm(SECONDS)
+        read_any_text(tmp_path / "text", encoding, newlines, tokens)
+        signal.alarm(0)
+
+    look()
+
+
+@pytest.mark.parametrize("target", [*FILES, "best.safetensors", "last.safetensors", "text"])
+def test_a_fuzzer_that_watches_the_code_finds_no_crash(whole, tmp_path, target):
+    pytest.importorskip("atheris")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    seed = whole / target if target != "text" else whole.parent / "run" / "samples.jsonl"
+    (corpus / "seed").write_bytes(seed.read_bytes())
+    limits = (f"-runs={RUNS}", "-seed=1", f"-timeout={SECONDS}", "-rss_limit_mb=1500", "-max_len=20000")
+    words = [sys.executable, Path(__file__).parent / "fuzz.py", whole, target, *limits, corpus]
+    resource.setrlimit(resource.RLIMIT_AS, (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2)
+    told = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr[-3000:]
+    assert f"Done {RUNS}" in told.stderr
