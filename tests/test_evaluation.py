@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,17 @@ def test_one_stream_is_what_a_score_gives(model):
     assert found.nats_per_character == pytest.approx(score.nats_per_character, rel=1e-12)
     assert found.bits_per_character == pytest.approx(score.bits_per_character, rel=1e-12)
     assert found.perplexity == pytest.approx(score.perplexity, rel=1e-12)
+
+
+@pytest.mark.parametrize("before", ["ab", "a?b" * 99, TEXT * 9])
+def test_what_stands_before_is_read_and_does_not_count(model, before):
+    found = model.evaluate(TEXT, before=before)
+    read = before.replace("?", "")[-2000:]
+    state = model.engine.read(*[WORDS.encode(read)[:, None]] * 2, model.state).state
+    assert found.characters == len(TEXT)
+    assert found.nats_per_character == pytest.approx(
+        replace(model, state=state).evaluate(TEXT).nats_per_character, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("window", [2, 3, 50, 93, 280, 281, 282, 1000])

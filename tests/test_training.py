@@ -331,6 +331,19 @@ def test_the_best_model_is_that_of_the_evaluation_with_the_lowest_loss(
     assert of(Checkpoint, events)[-1].state.best_update == lowest.update
 
 
+def test_a_text_that_repeats_itself_costs_the_same_on_the_way_and_at_the_end() -> None:
+    text = Text.from_string("How many cherries have you picked?\nNot one, said she, not one.\n\n" * 60)
+    shape = {"preset": "plain", "cell": "gru", "hidden": 20, "streams": 4, "seq_len": 25}
+    model, training = settings(
+        len(text.vocabulary), **shape, updates=600, sample_every=600, validation=0.1, lr=0.01
+    )
+    events = list(training_events(text, model, training))
+    best, end = of(Evaluated, events)[-1].best_nats_per_character, of(Finished, events)[0].validation
+    assert end
+    assert best < 0.05
+    assert end.nats_per_character == pytest.approx(best, rel=0.05)
+
+
 def test_where_more_is_read_than_for_the_best_so_far_that_one_reads_it_again(
     prose: Text, small: Chosen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from hornbook.engines import ENGINES, TrainingState
 from hornbook.engines.interface import zero_state
 from hornbook.engines.reference import ReferenceEngine
 from hornbook.errors import TextError
-from hornbook.scoring import score_text
+from hornbook.scoring import LEAD, score_text
 from hornbook.streams import trained_on
 from hornbook.text import Text
 from hornbook.validation import (
@@ -141,18 +141,24 @@ def test_lanes_are_read_in_blocks_as_at_once(engine) -> None:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_the_whole_is_read_as_a_score_reads_it(name: str, engine) -> None:
+@pytest.mark.parametrize("start", [3000, 2000, 700])
+def test_the_whole_is_read_as_a_score_reads_it_after_what_stands_before_it(
+    name: str, start: int, engine
+) -> None:
     built = engine(name)
     text = Text.from_string("".join("abcdef"[i] for i in IDS))
     state = np.full((1, 1, 1, 7), 0.3)
-    found = HeldOut(IDS, 3000).whole(built, state, always)
-    score = score_text(built, text.vocabulary, text[3000:9000], state)
-    assert found == (score.nats_per_character, 6000)
+    found = HeldOut(IDS, start).whole(built, state, always)
+    before = IDS[max(0, start - LEAD) : start].astype(np.int64)[:, None]
+    read = built.read(before, before, state).state
+    score = score_text(built, text.vocabulary, text[start:9000], read)
+    assert found == (pytest.approx(score.nats_per_character, rel=1e-12), 9000 - start)
 
 
 def test_a_reading_that_is_broken_off_counts_what_was_read(engine) -> None:
     built = engine()
     found = HeldOut(IDS, 3000).whole(built, zero_state(built.model, 1, np.float64), lambda: False)
     assert found.characters == 4097  # a block, and the character that follows it
-    assert found.nats_per_character == pytest.approx(one_by_one(built, IDS[3000:7097]).mean(), rel=1e-12)
+    nats = one_by_one(built, IDS[1000:7097])[2000:]
+    assert found.nats_per_character == pytest.approx(nats.mean(), rel=1e-12)
     assert math.isfinite(found.nats_per_character)

@@ -23,7 +23,7 @@ from hornbook.events import Planned
 from hornbook.excerpts import WARM
 from hornbook.philox import SAMPLE, Source
 from hornbook.plan import Budget, Plan, total_after
-from hornbook.scoring import BLOCK
+from hornbook.scoring import BLOCK, LEAD
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
 from hornbook.validation import READING, HeldOut
@@ -171,7 +171,7 @@ class Trial:
         held_out = len(self.text) - len(self.ids)
         blocks, longest = -(-held_out // BLOCK), LONG_READING * 60 * training.minutes
         written = training.sample_length + training.passage_length
-        taken = 10 * of(reading, WARM) + 2 * of(writing, written / 2)
+        taken = 10 * of(reading, WARM) + of(reading, LEAD) + 2 * of(writing, written / 2)
         taken += min(blocks * of(reading, held_out / max(blocks, 1)), longest)
         saved = self.engine.get_state().parameters.nbytes * 5 / BYTES_A_SECOND
         return SPARE * taken + SAVING + saved

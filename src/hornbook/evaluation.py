@@ -1,11 +1,12 @@
 """Evaluation: the mean cost of a character of a text, read as one stream, and by windows of fixed length.
 
 As one stream the network reads on to the end, as `scoring` does, from the state in which the model starts to
-write: each character is foretold after all before it. A model that sees a fixed number of characters, such as
-a transformer, is measured by windows; so a text can be cut into them here too. Windows of W characters lie
-side by side, the last one shorter; the state is zero before each, its first character is only read, and each
-of the others is foretold after those before it in the window. Unknown characters cost ln(K + 1) nats either
-way and are not read, so windows are cut from what is left without them.
+write, or from what stands before the text: each character is foretold after all before it. A model that sees
+a fixed number of characters, such as a transformer, is measured by windows; so a text can be cut into them
+here too. Windows of W characters lie side by side, the last one shorter; the state is zero before each, its
+first character is only read, and each of the others is foretold after those before it in the window. Unknown
+characters cost ln(K + 1) nats either way and are not read, so windows are cut from what is left without
+them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from hornbook.config import integer
 from hornbook.engines import Engine
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
-from hornbook.scoring import Numbers, Reals, check_known, costs
+from hornbook.scoring import LEAD, Numbers, Reals, check_known, costs, led
 from hornbook.validation import read_lanes
 from hornbook.vocabulary import Vocabulary
 
@@ -60,14 +61,18 @@ class Evaluation:
 
 
 def evaluate_text(
-    engine: Engine, vocabulary: Vocabulary, text: str, state: Array, window: int = 0
+    engine: Engine, vocabulary: Vocabulary, text: str, state: Array, window: int = 0, before: str = ""
 ) -> Evaluation:
-    """Evaluate a text, as one stream from a state (L, S, 1, H), or by windows. Raises TextError where it is
-    empty, has no character that the model knows, or for windows fewer than two of them; SettingError for a
-    window of one."""
+    """Evaluate a text, as one stream from a state (L, S, 1, H) and what stands `before` it, or by windows.
+    Raises TextError where it is empty, has no character that the model knows, or for windows fewer than two
+    of them; SettingError for a window of one."""
     ids = check_known(vocabulary, text)
     known = ids[ids >= 0]
-    nats = window_costs(engine, known, window) if window else costs(engine, known, state)
+    if window:
+        nats = window_costs(engine, known, window)
+    else:
+        read = vocabulary.find(before[-LEAD:])
+        nats = costs(engine, known, led(engine, read[read >= 0], state))
     unknown = len(ids) - len(known)
     total = float(nats.sum()) + unknown * math.log(len(vocabulary) + 1)
     return Evaluation(len(nats) + unknown, unknown, total / (len(nats) + unknown), window)

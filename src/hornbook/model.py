@@ -120,11 +120,12 @@ class Model:
         score = score_text(self.engine, self.vocabulary, text, self.start().state)
         return score if training is None else score.beside(training)
 
-    def evaluate(self, text: str, window: int = 0) -> Evaluation:
-        """The mean cost of a character of a text, read as one stream from `state`; with a `window`, cut into
-        windows of so many characters, each read from the zero state, all but its first one foretold.
+    def evaluate(self, text: str, window: int = 0, before: str = "") -> Evaluation:
+        """The mean cost of a character of a text, read as one stream from `state`, after the last 2,000
+        characters of what stands `before` it; with a `window`, cut into windows of so many characters, each
+        read from the zero state, all but its first one foretold.
         Raises TextError as `score` does, and SettingError for a window of one character."""
-        return evaluate_text(self.engine, self.vocabulary, text, self.start().state, window)
+        return evaluate_text(self.engine, self.vocabulary, text, self.start().state, window, before)
 
     def guesses(self, text: str, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
         """The `top` likeliest symbols and their probabilities at each character of a text, before it is

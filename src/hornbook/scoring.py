@@ -29,6 +29,7 @@ from hornbook.markup import COLOURS, coloured, facts, surprise_class
 from hornbook.vocabulary import UNITS, Vocabulary, code_row, shown
 
 BLOCK = 4096  # characters read at a time
+LEAD = 2000  # characters that are read before a part of a text that is judged
 PASSAGE, SHORTEST = 100, 20  # characters
 SHOWN = 1000  # characters in a notebook
 TRAINING_LIMIT = 4_000_000  # characters of the training text that baselines read, its last ones
@@ -46,6 +47,14 @@ def reading(engine: Engine, ids: Numbers, state: Array) -> Iterator[Reading]:  #
         read = engine.read(ids[block, None], targets[block, None], state)
         yield read
         state = read.state
+
+
+def led(engine: Engine, before: Numbers, state: Array) -> Array:  # (n,), (L, S, 1, H) -> (L, S, 1, H)
+    """The state in which the part of a text that follows known characters is read: a state, and then the last
+    of these."""
+    for read in reading(engine, before[-LEAD:], state):
+        state = read.state
+    return state
 
 
 def always() -> bool:

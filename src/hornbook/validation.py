@@ -1,10 +1,10 @@
 """Validation: what a network needs for the tail of a text that is held out.
 
-On the way a part of it is read in lanes side by side, evenly spread, so that it is fast, from the state that
-training is in; at the end all of it, as one stream, from the state in which the best model starts to write,
-as `scoring` reads any text. How much is read on the way is a function of the updates made, not of the clock,
-so that a run can be repeated; it grows by doubling, so that most evaluations read the same characters as the
-one before, and can be compared.
+On the way a part of it is read in lanes side by side, evenly spread, so that it is fast; at the end all of
+it, as one stream, as `scoring` reads any text. Either way what stands before in the text is read first, and
+does not count: the network is judged where it has found its place. How much is read on the way is a function
+of the updates made, not of the clock, so that a run can be repeated; it grows by doubling, so that most
+evaluations read the same characters as the one before, and can be compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hornbook.engines import Engine
 from hornbook.engines.interface import Floats, Integers
 from hornbook.errors import TextError
 from hornbook.events import Lanes, Validation
-from hornbook.scoring import costs
+from hornbook.scoring import LEAD, costs, led
 from hornbook.streams import trained_on
 from hornbook.text import Ids
 
@@ -73,9 +73,12 @@ class HeldOut:
         return Validation(float(nats.mean()), nats.size)
 
     def whole(self, engine: Engine, state: Array, going_on: Callable[[], bool]) -> Validation:
-        """What the engine needs for a character, from all of them in one stream that begins in the state
-        (L, S, 1, H); from the first ones, where `going_on` says no."""
-        nats = costs(engine, np.asarray(self.ids[self.start :], dtype=np.int64), state, going_on)
+        """What the engine needs for a character, from all of them in one stream, which begins before them in
+        the state (L, S, 1, H); from the first ones, where `going_on` says no."""
+        first = max(0, self.start - LEAD)
+        ids = np.asarray(self.ids[first:], dtype=np.int64)
+        before, held_out = np.split(ids, [self.start - first])
+        nats = costs(engine, held_out, led(engine, before, state), going_on)
         return Validation(float(nats.mean()), len(nats))
 
 

@@ -26,10 +26,10 @@ def metrics(folder: Path) -> list[dict]:
 def test_the_summary_tells_the_best_model_on_all_that_is_held_out(held_out, story):
     run = Run(held_out)
     validation = run.summary["validation"]
-    score = load(held_out).score(story[1800:])
+    found = load(held_out).evaluate(story[1800:], before=story[:1800])
     assert validation["characters"] == 200
-    assert validation["nats_per_character"] == pytest.approx(score.nats_per_character, rel=1e-12)
-    assert validation["bits_per_character"] == pytest.approx(score.bits_per_character, rel=1e-12)
+    assert validation["nats_per_character"] == pytest.approx(found.nats_per_character, rel=1e-12)
+    assert validation["bits_per_character"] == pytest.approx(found.bits_per_character, rel=1e-12)
 
 
 def test_rows_tell_the_evaluations_and_the_best_update_is_that_of_the_lowest(held_out):

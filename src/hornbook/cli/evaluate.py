@@ -36,10 +36,11 @@ def evaluate(
 ) -> None:
     """Evaluate a model: nats and bits per character and perplexity, on what its run held out or on a text.
 
-    The text is read as one stream, from the state in which the model starts to write: each character is
-    foretold after all before it. With --window 256 it is cut into windows of 256 characters too, for
-    comparison with models that see no more: the state is zero before each, its first character is only read,
-    and each of the other 255 is foretold after those before it.
+    The text is read as one stream, from the state in which the model starts to write, and what was held out
+    from the last 2,000 characters before it: each character is foretold after all before it. With --window
+    256 it is cut into windows of 256 characters too, for comparison with models that see no more: the state
+    is zero before each, its first character is only read, and each of the other 255 is foretold after those
+    before it.
     """
     from hornbook.config import integer
     from hornbook.runs import Run
@@ -48,25 +49,28 @@ def evaluate(
         integer("window", window, 2, 10**9)
     opened = Run(run)
     model = opened.model(which)
-    name, text = text_of(opened, texts, encoding, newlines)
-    found = [model.evaluate(text)] + ([model.evaluate(text, window)] if window else [])
+    name, text, before = text_of(opened, texts, encoding, newlines)
+    found = [model.evaluate(text, before=before)] + ([model.evaluate(text, window)] if window else [])
     if as_json:
         print(json.dumps(record(found), indent=2))
     else:
         show(found, f"{name}, read by {run} ({which})", model.vocabulary.unit)
 
 
-def text_of(run: Run, texts: list[str] | None, encoding: str | None, newlines: str | None) -> tuple[str, str]:
-    """What is evaluated, with its name: the texts that are named, or what the run held out."""
+def text_of(
+    run: Run, texts: list[str] | None, encoding: str | None, newlines: str | None
+) -> tuple[str, str, str]:
+    """The name of what is evaluated, itself, and what stands before it: the texts that are named, or what the
+    run held out."""
     from hornbook.errors import SettingError
     from hornbook.text import read_text
 
     if texts:
         text = read_text(*texts, **reading(encoding, newlines, run=run.config.text))
-        return text.name, text[:]
+        return text.name, text[:], ""
     if encoding or newlines:
         raise SettingError("--encoding and --newlines are of a text that is named, but none is")
-    return f"the part held out of {run.config.text['name']}", run.held_out()
+    return f"the part held out of {run.config.text['name']}", run.held_out(), run.read_in_training()
 
 
 def record(found: list[Evaluation]) -> dict[str, object]:
