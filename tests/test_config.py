@@ -158,12 +158,18 @@ def test_without_a_preset_it_is_classic_until_cell_layers_streams_or_optimizer_a
     assert settings(80, "classic", **changes)[1].preset == "classic"
 
 
-@pytest.mark.parametrize(("optimizer", "lr"), [("adam", 2e-3), ("rmsprop", 1e-3), (None, 2e-3)])
+@pytest.mark.parametrize(("optimizer", "lr"), [("adam", 4e-3), ("rmsprop", 1e-3), (None, 4e-3)])
 def test_plain_takes_the_usual_rate_of_the_optimizer_unless_one_is_named(
     optimizer: str | None, lr: float
 ) -> None:
     assert settings(80, "plain", optimizer=optimizer)[1].lr == lr
     assert settings(80, "plain", optimizer=optimizer, lr=0.5)[1].lr == 0.5
+
+
+def test_a_preset_warms_up_in_a_twentieth_of_the_training_at_most_and_as_it_is_told() -> None:
+    assert [settings(80, "plain", updates=n)[1].warmup for n in (10, 100, 999, 10_000)] == [0, 5, 49, 50]
+    assert settings(80, "plain", updates=100, warmup=60)[1].warmup == 60
+    assert settings(80)[1].warmup == 0
 
 
 def test_plain_and_classic_adam_are_what_they_say() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hornbook import parameters
 from hornbook.cells import CELLS
 from hornbook.config import INIT_NAMES, ModelSettings, TrainingSettings
 from hornbook.parameters import STARTS, count, initial, name, shapes, views
@@ -128,8 +129,19 @@ def test_orthogonal_matrices_keep_lengths_in_each_gate_and_the_others_are_glorot
     for key in ("W", "W1"):
         for block in np.split(named[key], CELLS[cell].gates, axis=1):
             np.testing.assert_allclose(block @ block.T, np.eye(20), atol=1e-12)
-    for key, limit in {"U": np.sqrt(6 / 50), "U1": np.sqrt(6 / 40), "V": np.sqrt(6 / 50)}.items():
+    for key, limit in {"U": 0.5, "U1": np.sqrt(6 / 40), "V": np.sqrt(6 / 50)}.items():
         assert 0.95 * limit < np.abs(named[key]).max() <= limit
+
+
+def test_where_w_is_orthogonal_c_starts_at_the_log_frequencies_of_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parameters, "BLOCK", 3)
+    model, ids = ModelSettings(4, 2), np.array([0, 1, 1, 0, 1, 3, 1], dtype=np.uint8)
+    named = views(model, initial(model, start(0.01, 3, "orthogonal"), ids=ids))
+    np.testing.assert_allclose(np.exp(named["c"]), np.array([3, 5, 1, 2]) / 11)
+    for init in ("normal", "scaled"):
+        assert not views(model, initial(model, start(0.01, 3, init), ids=ids))["c"].any()
 
 
 @pytest.mark.parametrize("init", STARTS)

@@ -218,13 +218,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     # What is usual today, for every cell and optimizer.
     "plain": {
         "optimizer": "adam", "objective": "mean", "clip": "norm:1", "init": "orthogonal",
-        "schedule": "cosine", "streams": 32, "seq_len": 64, "hidden": 128,
+        "schedule": "cosine", "warmup": 50, "streams": 32, "seq_len": 64, "hidden": 128,
         "updates": 10_000, "sample_every": 1000,
     },
 }  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
-USUAL_RATES = {"adam": 2e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
+USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
 
 
 def preset_for(changes: Mapping[str, Any]) -> str:
@@ -243,8 +243,9 @@ def settings(
     preset see `preset_for`.
 
     How often rows are logged, samples written and evaluations made goes by the length of the training, where
-    it is not said; see `rhythm`. Streams are summed in a shard for each core, at most, unless `shards` says
-    otherwise. Raises SettingError for an unknown preset or setting and for a value out of range.
+    it is not said; see `rhythm`; a preset's warm-up is a twentieth of it at most. Streams are summed in a
+    shard for each core, at most, unless `shards` says otherwise. Raises SettingError for an unknown preset
+    or setting and for a value out of range.
     """
     changes = {k: v for k, v in changes.items() if v is not None}
     preset = preset_for(changes) if preset is None else preset
@@ -262,6 +263,7 @@ def settings(
     rest = {k: v for k, v in chosen.items() if k not in MODEL_FIELDS}
     training = TrainingSettings(preset=preset, **rest)
     fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, os.cpu_count() or 1)}
+    fitting["warmup"] = min(training.warmup, training.updates // 20)
     return model, replace(training, **{k: v for k, v in fitting.items() if k not in changes})
 
 

@@ -14,6 +14,7 @@ from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import TrainingState
 from hornbook.engines.interface import zero_state
+from hornbook.text import Ids
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,10 @@ class Checkpoint:
     best: Best | None = None
 
     @classmethod
-    def initial(cls, model: ModelSettings, training: TrainingSettings) -> Checkpoint:
-        """Before the first update."""
+    def initial(cls, model: ModelSettings, training: TrainingSettings, ids: Ids | None = None) -> Checkpoint:
+        """Before the first update on a text (N,)."""
         reading = zero_state(model, 1, training.dtype)
-        return cls(TrainingState.initial(model, training), reading, math.nan, 0.0)
+        return cls(TrainingState.initial(model, training, ids), reading, math.nan, 0.0)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ memory have the same shape, so clipping, every update rule and checkpoints are o
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.philox import INITIAL, Source
 
 Shape = tuple[int, ...]
+BLOCK = 1 << 20  # characters counted at a time
+WHOLE_ROW = 0.5  # U of the first layer starts within ± so much, where W is orthogonal
 
 
 def shapes(model: ModelSettings) -> dict[str, tuple[int, ...]]:
@@ -56,38 +59,52 @@ def views(model: ModelSettings, flat: Array) -> dict[str, Array]:
 
 
 def initial(
-    model: ModelSettings, training: TrainingSettings, dtype: npt.DTypeLike | None = None
+    model: ModelSettings,
+    training: TrainingSettings,
+    dtype: npt.DTypeLike | None = None,
+    ids: npt.NDArray[np.unsignedinteger[Any]] | None = None,  # (N,)
 ) -> Array:  # (P,)
     """Initial values, in the training's own type unless another is named: matrices as `training.init` has
-    it, biases zero, but 1 for a cell's open gate. They are drawn in float64 and rounded, so that both dtypes
-    start from the same numbers."""
+    it, biases zero, but 1 for a cell's open gate. Where W is orthogonal and the text is known, c starts at
+    the logarithms of its characters' frequencies: foretelling so much need not be learnt. They are drawn in
+    float64 and rounded, so that both dtypes start from the same numbers."""
     flat, source = np.zeros(count(model), dtype=np.float64), Source(training.seed, INITIAL)
     cell, start = CELLS[model.cell], STARTS[training.init]
     for place, (key, view) in enumerate(views(model, flat).items()):
         if view.ndim == 2:
             gates = 1 if key == "V" else cell.gates
-            view[...] = start(key[0], view.shape, gates, training.init_scale, source.generator(place))
+            view[...] = start(key, view.shape, gates, training.init_scale, source.generator(place))
         elif key != "c" and cell.open_gate is not None:
             view[model.hidden * cell.open_gate :][: model.hidden] = 1
+        elif key == "c" and ids is not None and training.init == "orthogonal":
+            view[...] = log_frequencies(ids, model.vocabulary)
     return flat.astype(dtype or training.dtype)
 
 
-def normal(letter: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
+def log_frequencies(ids: npt.NDArray[np.unsignedinteger[Any]], symbols: int) -> Array:  # (N,) -> (K,)
+    """ln((n + 1) / (N + K)) of each symbol that stands n times in a text (Laplace's rule of succession)."""
+    blocks = (ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK))
+    counts = sum((np.bincount(block, minlength=symbols) for block in blocks), np.ones(symbols))
+    return np.asarray(np.log(counts / counts.sum()))
+
+
+def normal(key: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
     """N(0, scale²)."""
     return np.asarray(scale * random.standard_normal(shape))
 
 
-def scaled(letter: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
+def scaled(key: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
     """N(0, 1 / (2 n)) for U and W, N(0, 1 / n) for V, of n rows."""
-    return np.asarray(random.standard_normal(shape) / math.sqrt(shape[0] * (1 if letter == "V" else 2)))
+    return np.asarray(random.standard_normal(shape) / math.sqrt(shape[0] * (1 if key == "V" else 2)))
 
 
-def orthogonal(letter: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
+def orthogonal(key: str, shape: Shape, gates: int, scale: float, random: np.random.Generator) -> Array:
     """W: for each gate a random orthogonal matrix (Saxe, McClelland and Ganguli, ICLR 2014). U and V: uniform
-    within ±√(6 / (rows + columns of a gate)) (Glorot and Bengio, AISTATS 2010)."""
+    within ±√(6 / (rows + columns of a gate)) (Glorot and Bengio, AISTATS 2010), but U of the first layer,
+    of which one row is read at a time, within ±1/2 however many rows there are."""
     rows, width = shape[0], shape[1] // gates
-    if letter != "W":
-        limit = math.sqrt(6 / (rows + width))
+    if key[0] != "W":
+        limit = WHOLE_ROW if key == "U" else math.sqrt(6 / (rows + width))
         return random.uniform(-limit, limit, shape)
     turns = [np.linalg.qr(random.standard_normal((rows, rows))) for _ in range(gates)]
     return np.concatenate([q * np.sign(np.diag(r)) for q, r in turns], axis=1)

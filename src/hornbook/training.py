@@ -55,8 +55,8 @@ def training_events(
     """
     Streams.of(trained_on(len(text), training), training)
     HeldOut.of(text.ids, training)
-    start = start or Checkpoint.initial(model, training)
     ids = text.ids[: trained_on(len(text), training)]
+    start = start or Checkpoint.initial(model, training, ids)
     engine = ENGINES[training.engine](model, training, start.state, ids)
     plan = plan or Plan(training.updates)
     return Training(text, training, engine, start, stop, plan, save_every).events()

@@ -28,9 +28,9 @@ PANELS: dict[str, Panel] = {
     },
     "Learning": {
         "optimizer": (str, "adagrad, sgd, rmsprop or adam."),
-        "lr": (float, "Learning rate (classic 0.1, plain by the optimizer: adam 0.002)."),
+        "lr": (float, "Learning rate (classic 0.1, plain by the optimizer: adam 0.004)."),
         "schedule": (str, "The rate over time: constant, linear, cosine, step:UPDATES:FACTOR."),
-        "warmup": (int, "Updates in which the rate rises from zero (0)."),
+        "warmup": (int, "Updates in which the rate rises from zero (classic 0, plain 50)."),
         "objective": (str, "sum or mean of the losses of an update."),
         "clip": (str, "Gradients: each entry (5), the norm (norm:1), or none."),
         "weight_decay": (float, "Share of the rate by which parameters shrink (0)."),

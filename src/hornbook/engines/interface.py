@@ -39,9 +39,11 @@ class TrainingState:
     best_parameters: Array  # (P,)
 
     @classmethod
-    def initial(cls, model: ModelSettings, training: TrainingSettings) -> TrainingState:
-        """The state before the first update, as the seed has it."""
-        return cls.of_parameters(initial(model, training), model, training)
+    def initial(
+        cls, model: ModelSettings, training: TrainingSettings, ids: Ids | None = None
+    ) -> TrainingState:
+        """The state before the first update on a text (N,), as the seed has it."""
+        return cls.of_parameters(initial(model, training, ids=ids), model, training)
 
     @classmethod
     def of_parameters(
