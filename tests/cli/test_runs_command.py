@@ -9,15 +9,30 @@ from pathlib import Path
 from hornbook import Run
 
 
-def test_the_table_tells_text_updates_losses_speed_time_and_state(hornbook, run):
+def test_the_table_tells_text_updates_loss_speed_time_and_state(hornbook, run):
     told = hornbook("runs")
     summary = Run(run).summary
     (line,) = (line for line in told.out.splitlines() if "runs/book" in line)
     assert told.code == 0
-    for word in ("book", "240", f"{summary['best_smooth_loss']:.2f}", f"{summary['last_smooth_loss']:.2f}"):
+    for word in ("book", "240", f"{summary['best_nats_per_character']:.3f}", "training"):
         assert word in line.split()
     assert f"{summary['characters_per_second']:,.0f}" in line
     assert line.split()[-1] == "finished"
+
+
+def test_a_loss_of_what_is_held_out_is_told_where_it_is_known(hornbook, held_out):
+    nats = Run(held_out).summary["validation"]["nats_per_character"]
+    out = hornbook("runs", held_out.parent).out
+    (row,) = json.loads(hornbook("runs", held_out.parent, "--json").out)[:1]
+    assert f"{nats:.3f}   held out" in out
+    assert (row["nats_per_character"], row["measured_on"]) == (nats, "held out")
+
+
+def test_a_folder_that_is_not_there_is_told_from_the_name_of_a_run(refused, run):
+    assert "name one that holds runs" in refused("runs", "nope")
+    assert "runs/book is a run: hornbook sample runs/book" in refused("runs", "book")
+    shutil.rmtree("runs")
+    assert "train something first" in refused("runs")
 
 
 def test_another_folder_can_be_named(hornbook, trained):

@@ -13,7 +13,7 @@ from hornbook.cli.words import printable
 from hornbook.errors import HornbookError, RunFolderError
 
 # Columns that go, in this order, where a terminal is too narrow for all.
-DISPENSABLE = ("characters/s", "text", "when", "last")
+DISPENSABLE = ("characters/s", "text", "when", "updates")
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,9 +25,13 @@ def runs(
     folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
-    """List the runs in ./runs, or in another folder: text, updates, losses, speed, when."""
+    """List the runs in ./runs, or in another folder: text, updates, loss, speed, when.
+
+    The loss is the best model's, in nats a character: of what is held out, where that is known, else the
+    smooth loss of training.
+    """
     if not folder.is_dir():
-        raise RunFolderError(f"{folder} is not a folder; train something first: hornbook train book.txt")
+        raise RunFolderError(no_folder(folder))
     rows = [row_of(path) for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
     rows.sort(key=lambda row: str(row.get("started")))
     if as_json:
@@ -36,6 +40,16 @@ def runs(
         show(rows)
     else:
         print(printable(f"no runs in {folder}; train something first: hornbook train book.txt"))
+
+
+def no_folder(folder: Path) -> str:
+    """What is wrong with a folder that is not there, and what to do."""
+    if folder == Path("runs"):
+        return "there is no folder runs here; train something first: hornbook train book.txt"
+    inside = f"runs/{folder}"
+    if Path(inside, "config.toml").is_file():
+        return f"{folder} is no folder of runs, but {inside} is a run: hornbook sample {inside}"
+    return f"{folder} is not a folder; name one that holds runs, or leave it out for those in ./runs"
 
 
 def row_of(path: Path) -> dict[str, Any]:
@@ -56,7 +70,18 @@ def figures(run: Run) -> dict[str, Any]:
     summary = run.summary
     told = {key: summary.get(key) for key in (*keys, "seconds", "finished")}
     told["text"] = run.config.text["name"]
-    return {**told, "started": run.config.made.get("started"), "running": under_way(run.folder)}
+    told |= {"started": run.config.made.get("started"), "running": under_way(run.folder)}
+    return {**told, **compared(summary)}
+
+
+def compared(summary: dict[str, Any]) -> dict[str, Any]:
+    """What the best model needs for a character in nats, and where that was measured; runs that update by
+    another number of characters compare by it."""
+    held_out = summary.get("validation") or {}
+    if held_out.get("nats_per_character") is not None:
+        return {"nats_per_character": held_out["nats_per_character"], "measured_on": "held out"}
+    best = summary.get("best_nats_per_character")
+    return {"nats_per_character": best, "measured_on": None if best is None else "training"}
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -71,8 +96,10 @@ def show(rows: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("run", "text"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("updates", "best", "last", "characters/s"):
+    for heading in ("updates", "nats/character"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("of", no_wrap=True)
+    table.add_column("characters/s", justify="right", no_wrap=True)
     for heading in ("when", "state"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
@@ -89,14 +116,14 @@ def drop(table: Table, heading: str) -> None:
 
 
 def words(row: dict[str, Any]) -> list[str]:
-    """A run's line; losses are nats summed over T."""
+    """A run's line."""
     if "problem" in row:
         return [row["run"], "", "", "", "", "", "", "not a run"]
     state = {None: "no checkpoint", True: "finished", False: "stopped"}[row["finished"]]
     state = "running" if row["running"] else state
-    losses = [number(row[key], ".2f") for key in ("best_smooth_loss", "last_smooth_loss")]
+    loss = [number(row["nats_per_character"], ".3f"), row["measured_on"] or "-"]
     updates, speed = number(row["updates"], ",d"), number(row["characters_per_second"], ",.0f")
-    return [row["run"], row["text"], updates, *losses, speed, when(row["started"]), state]
+    return [row["run"], row["text"], updates, *loss, speed, when(row["started"]), state]
 
 
 def number(value: Any, form: str) -> str:
