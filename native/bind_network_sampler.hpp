@@ -25,8 +25,10 @@ template <class Real> struct Given {
 
 template <class Real> class NetworkSampler {
   public:
-    NetworkSampler(const std::string& cell, int64_t K, int64_t H, int64_t L, Array<Real> parameters)
-        : at_(checked_network<Real>(cell, K, H, L)), given_(at_, parameters, Given<Real>::For::reading) {}
+    NetworkSampler(const std::string& cell, int64_t K, int64_t H, int64_t L, Array<Real> parameters,
+                   bool mixed)
+        : at_(checked_network<Real>(cell, K, H, L, mixed)),
+          given_(at_, parameters, Given<Real>::For::reading) {}
 
     Result<int64_t> sample(nb::ndarray<Real, nb::c_contig, nb::device::cpu> state,
                            nb::ndarray<int64_t, nb::c_contig, nb::device::cpu> last, int64_t n,

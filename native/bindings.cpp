@@ -5,6 +5,7 @@
 #include "bind_network.hpp"
 #include "bind_sampling.hpp"
 #include "bind_training.hpp"
+#include "pairs.hpp"
 #include "processor.hpp"
 
 namespace hornbook {
@@ -84,6 +85,7 @@ NB_MODULE(HORNBOOK_MODULE, m) {
     hornbook::bind_networks(m);
     hornbook::bind_functions<float>(m);
     hornbook::bind_functions<double>(m);
+    m.def("has_pairs", &hornbook::has_pairs);
     m.def("fma_peak", &hornbook::fma_peak, nb::arg("seconds") = 0.2);
 #if defined(HORNBOOK_LISTS_LEVELS)
     m.def("levels", &hornbook::levels);

@@ -14,7 +14,7 @@ template <class Table> std::string names_of(const Table& table) {
 }
 
 template <class Real>
-NetworkLayout<Real> checked_network(const std::string& cell, int64_t K, int64_t H, int64_t L) {
+NetworkLayout<Real> checked_network(const std::string& cell, int64_t K, int64_t H, int64_t L, bool mixed) {
     const Cell<Real>* found = cell_named<Real>(cell);
     if (!found) refuse("cell: expected one of " + names_of(family<Real>) + ", got " + cell);
     checked_size("vocabulary", K, int64_t(1) << 31);
@@ -23,7 +23,10 @@ NetworkLayout<Real> checked_network(const std::string& cell, int64_t K, int64_t 
     const double gates = double(found->gates) * double(H);
     if (gates * (double(K) + 2.0 * double(L) * double(H)) + double(H) * double(K) > 0x1p36)
         refuse("vocabulary, hidden and layers: the parameters would exceed 2^36 numbers");
-    return NetworkLayout<Real>(*found, Size(K), Size(H), Size(L));
+    require(!mixed || (Mixable<Real> && has_pairs()),
+            "mixed: expected a float32 network and a processor that "
+            "multiplies bfloat16, at the level that has it");
+    return NetworkLayout<Real>(*found, Size(K), Size(H), Size(L), mixed);
 }
 
 // T and B of a window that the core can hold.

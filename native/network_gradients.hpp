@@ -15,8 +15,7 @@ namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
 inline constexpr Size OutputRows =
-    128;                               // predictions that are made at a time: their logits stay in the cache
-inline constexpr Size WalkRows = 192;  // rows of a block of time steps
+    128;  // predictions that are made at a time: their logits stay in the cache
 
 // The output layer over rows of the top layer's output: logits, and what softmax makes of them.
 template <class Real> struct NetworkOutput {
@@ -29,9 +28,9 @@ template <class Real> struct NetworkOutput {
         : at(layout), o(OutputRows * at.ld_v), d(o), nats(OutputRows), above(OutputRows) {}
 
     // o = x V + c
-    void foretell(const NetworkWeights<Real>& weights, const Real* x, Size rows) {
-        multiply<Real>({o, at.ld_v, weights.c, 0}, {x, at.ld_h, 1}, weights.V, 0, weights.V.in.panels, rows,
-                       at.H);
+    void foretell(const NetworkWeights<Real>& weights, const Real* x, Size rows, Pair* pairs) {
+        multiply<Real>({o, at.ld_v, weights.c, 0}, x, at.ld_h, weights.V, 0, weights.V.in.panels, rows, at.H,
+                       pairs);
     }
 
     // nats = logsumexp(o) - o[y]; d = scale * (softmax(o) - onehot(y))
@@ -56,8 +55,7 @@ template <class Real> class NetworkGradients {
 
     explicit NetworkGradients(NetworkWindow<Real>& of)
         : window(of), g(at().size), dh((of.T + 1) * of.M * at().ld_h),
-          dc(at().cell.states > 1 ? of.M * at().ld_h : 0), output_(at()),
-          room_(DepthMost * TileVectors * Lanes<Real>) {}
+          dc(at().cell.states > 1 ? of.M * at().ld_h : 0), output_(at()), room_(at().n, at().mixed) {}
 
     // The loss, the gradients of V and c, and dh[1:] = d V.T
     void foretell(const NetworkWeights<Real>& weights, Real scale) {
@@ -66,13 +64,13 @@ template <class Real> class NetworkGradients {
         loss = 0;
         for (Size r = 0; r < all; r += OutputRows) {
             const Size rows = std::min(OutputRows, all - r);
-            output_.foretell(weights, x[r], rows);
+            output_.foretell(weights, x[r], rows, window.pairs);
             output_.weigh(window.y + r, rows, scale);
             for (Size i = 0; i < rows; ++i) loss += double(output_.nats[i]);
             multiply_turned<Real>(target(at().V, at().ld_v, r == 0), x[r], at().ld_h, output_.d, at().ld_v,
-                                  at().H, at().k, rows, room_);
+                                  at().H, at().k, rows, at().mixed, room_);
             add_up<Real>(g + at().c, output_.d, at().ld_v, rows, at().k, r == 0);
-            back_to(window.M + r, {output_.d, at().ld_v, 1}, weights.V_turned, rows, at().K);
+            back_to(window.M + r, {output_.d, at().ld_v}, weights.V_turned, rows, at().K);
         }
         if (window.drops()) scale_back(at().L - 1, 0, window.T);
     }
@@ -110,8 +108,9 @@ template <class Real> class NetworkGradients {
     // dh[t] += dv W.T, for some panels of W.T
     void recur_back(const NetworkWeights<Real>& weights, Size l, Size t, Size first, Size last) {
         const Rows<Real> a = window.a(l, t);
-        multiply<Real>(Target<Real>::onto(dh_at(t).at, at().ld_h), {a.at + at().v_column(), a.ld, 1},
-                       weights.layers[size_t(l)].W_turned, first, last, window.M, at().columns());
+        multiply<Real>(Target<Real>::onto(dh_at(t).at, at().ld_h), a.at + at().v_column(), a.ld,
+                       weights.layers[size_t(l)].W_turned, first, last, window.M, at().columns(),
+                       window.pairs);
     }
 
     // The gradients of U W b from the block of times from ... to - 1, and of the layer below.
@@ -121,18 +120,19 @@ template <class Real> class NetworkGradients {
         const Rows<Real> a = window.a(l, from);
         const bool fresh = to == window.T;
         multiply_turned<Real>(target(place.W, at().ld_w, fresh), window.h(l, from).at, at().ld_h,
-                              a.at + at().v_column(), a.ld, at().H, columns, rows, room_);  // v = h W
-        add_up<Real>(g + place.b, a.at, a.ld, rows, columns, fresh);                        // u = x U + b
+                              a.at + at().v_column(), a.ld, at().H, columns, rows, at().mixed,
+                              room_);                                 // v = h W
+        add_up<Real>(g + place.b, a.at, a.ld, rows, columns, fresh);  // u = x U + b
         if (l == 0) return gather_back(a, from * window.M, rows, fresh);
         multiply_turned<Real>(target(place.U, at().ld_w, fresh), window.output(l - 1, from).at, at().ld_h,
-                              a.at, a.ld, at().H, columns, rows, room_);  // u = x U + b
-        back_to((from + 1) * window.M, {a.at, a.ld, 1}, weights.layers[size_t(l)].U_turned, rows, columns);
+                              a.at, a.ld, at().H, columns, rows, at().mixed, room_);  // u = x U + b
+        back_to((from + 1) * window.M, a, weights.layers[size_t(l)].U_turned, rows, columns);
         if (window.drops()) scale_back(l - 1, from, to);
     }
 
   private:
     NetworkOutput<Real> output_;
-    Buffer<Real> room_;  // for a packed panel
+    TurnedRoom<Real> room_;
 
     const NetworkLayout<Real>& at() const { return window.at; }
     Rows<Real> dh_at(Size t) { return {dh + t * window.M * at().ld_h, at().ld_h}; }
@@ -141,9 +141,9 @@ template <class Real> class NetworkGradients {
     }
 
     // dh (rows from `row` on) = d @ w
-    void back_to(Size row, Operand<Real> d, const Packed<Real>& w, Size rows, Size depth) {
-        multiply<Real>(Target<Real>::fresh(dh + row * at().ld_h, at().ld_h), d, w, 0, w.in.panels, rows,
-                       depth);
+    void back_to(Size row, Rows<Real> d, const Packed<Real>& w, Size rows, Size depth) {
+        multiply<Real>(Target<Real>::fresh(dh + row * at().ld_h, at().ld_h), d.at, d.ld, w, 0, w.in.panels,
+                       rows, depth, window.pairs);
     }
 
     // x = h * factor

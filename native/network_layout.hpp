@@ -29,12 +29,13 @@ template <class Real> struct NetworkLayout {
     };
     const Cell<Real>& cell;
     const Size K, H, L, n, k;           // k: K padded to whole vectors
+    const bool mixed;                   // products are in bfloat16, with sums of Real
     const Size ld_h, ld_a, ld_w, ld_v;  // rows of states, of a cell's blocks, of U, W and b, of V and c
     std::vector<Layer> layers;
     Size V, c, size;
 
-    NetworkLayout(const Cell<Real>& cell_, Size K_, Size H_, Size L_)
-        : cell(cell_), K(K_), H(H_), L(L_), n(round_up<Real>(H_)), k(round_up<Real>(K_)),
+    NetworkLayout(const Cell<Real>& cell_, Size K_, Size H_, Size L_, bool mixed_)
+        : cell(cell_), K(K_), H(H_), L(L_), n(round_up<Real>(H_)), k(round_up<Real>(K_)), mixed(mixed_),
           ld_h(spaced<Real>(n)), ld_a(spaced<Real>(cell_.blocks * n)), ld_w(spaced<Real>(cell_.gates * n)),
           ld_v(spaced<Real>(k)) {
         Size at = 0;
@@ -49,6 +50,7 @@ template <class Real> struct NetworkLayout {
     Size columns() const { return cell.gates * n; }                   // of U and W
     Size v_column() const { return (cell.blocks - cell.gates) * n; }  // where v begins in a cell's row
     Size inputs(Size l) const { return l ? H : K; }                   // rows of U
+    Size widest() const { return std::max(columns(), k); }            // of all sums of products
     Size parameters() const {
         Size P = H * K + K;
         for (Size l = 0; l < L; ++l) P += (inputs(l) + H + 1) * cell.gates * H;
@@ -85,9 +87,9 @@ template <class Real> class NetworkWeights {
     enum class For { reading, learning };
     struct Layer {
         Packed<Real> W, W_turned, U, U_turned;  // (n, G·n) (G·n, n); U of the layers above the first only
-        Layer(bool first, bool learns, Size n, Size g)
-            : W(n, g), W_turned(learns * g, learns * n), U(!first * n, !first * g),
-              U_turned(!first * learns * g, !first * learns * n) {}
+        Layer(bool first, bool learns, Size n, Size g, bool mixed)
+            : W(n, g, mixed), W_turned(learns * g, learns * n, mixed), U(!first * n, !first * g, mixed),
+              U_turned(!first * learns * g, !first * learns * n, mixed) {}
     };
     const NetworkLayout<Real>& at;
     const Real* block = nullptr;  // the parameters that were packed last
@@ -96,9 +98,11 @@ template <class Real> class NetworkWeights {
     Buffer<Real> c;  // (ld_v,) with minus infinity behind the last symbol: no probability, whatever happens
 
     NetworkWeights(const NetworkLayout<Real>& layout, For purpose)
-        : at(layout), V(at.n, at.k), V_turned(learns(purpose) * at.k, learns(purpose) * at.n), c(at.ld_v) {
+        : at(layout), V(at.n, at.k, at.mixed),
+          V_turned(learns(purpose) * at.k, learns(purpose) * at.n, at.mixed), c(at.ld_v) {
         std::fill(c + at.K, c + at.ld_v, -std::numeric_limits<Real>::infinity());
-        for (Size l = 0; l < at.L; ++l) layers.emplace_back(l == 0, learns(purpose), at.n, at.columns());
+        for (Size l = 0; l < at.L; ++l)
+            layers.emplace_back(l == 0, learns(purpose), at.n, at.columns(), at.mixed);
     }
 
     // Packs one share of all panels; the shares together are everything.

@@ -47,7 +47,7 @@ template <class Real> class NetworkReader {
     template <class Visit> void foretell(Size t, Size all, Visit visit) {
         for (Size r = 0; r < all; r += OutputRows) {
             const Size rows = std::min(OutputRows, all - r);
-            output.foretell(weights_, window.h(weights_.at.L - 1, t)[r], rows);
+            output.foretell(weights_, window.h(weights_.at.L - 1, t)[r], rows, window.pairs);
             visit(r, rows);
         }
     }

@@ -13,6 +13,8 @@
 namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
+inline constexpr Size WalkRows = 192;  // rows of a block of time steps
+
 template <class Real> class NetworkWindow {
   public:
     struct Layer {
@@ -27,9 +29,11 @@ template <class Real> class NetworkWindow {
     const Size T, M;
     Buffer<uint32_t> x, y;  // (T, M) characters read, and those to foretell
     std::deque<Layer> layers;
+    Buffer<Pair> pairs;  // room for the rows of mixed products
 
     NetworkWindow(const NetworkLayout<Real>& layout, Size steps, Size streams, bool drops = false)
-        : at(layout), T(steps), M(streams), x(T * M), y(T * M), drops_(drops) {
+        : at(layout), T(steps), M(streams), x(T * M), y(T * M),
+          pairs(at.mixed * most_rows() * pairs_row(at.widest())), drops_(drops) {
         for (Size l = 0; l < at.L; ++l) layers.emplace_back(at, T, M, drops);
     }
 
@@ -74,14 +78,14 @@ template <class Real> class NetworkWindow {
         }
         if (l == 0) return;
         const Packed<Real>& U = weights.layers[size_t(l)].U;
-        multiply<Real>({out.at, out.ld, b, 0}, {output(l - 1, from).at, at.ld_h, 1}, U, 0, U.in.panels, rows,
-                       at.H);
+        multiply<Real>({out.at, out.ld, b, 0}, output(l - 1, from).at, at.ld_h, U, 0, U.in.panels, rows, at.H,
+                       pairs);
     }
 
     // a[t] += v = h[t] W, for some panels of W
     void recur(const NetworkWeights<Real>& weights, Size l, Size t, Size first, Size last) {
-        multiply<Real>(Target<Real>::onto(a(l, t).at + at.v_column(), at.ld_a), {h(l, t).at, at.ld_h, 1},
-                       weights.layers[size_t(l)].W, first, last, M, at.H);
+        multiply<Real>(Target<Real>::onto(a(l, t).at + at.v_column(), at.ld_a), h(l, t).at, at.ld_h,
+                       weights.layers[size_t(l)].W, first, last, M, at.H, pairs);
     }
 
     // h[t+1], c[t+1] = cell(a[t], h[t], c[t])
@@ -104,6 +108,9 @@ template <class Real> class NetworkWindow {
 
   private:
     const bool drops_;
+
+    // Rows of one product: of a block of time steps, or of one step.
+    Size most_rows() const { return std::min(T * M, std::max(M, WalkRows)); }
 
     static void add(Real* __restrict out, const Real* a, const Real* b, Size n) {
         for (Size i = 0; i < n; i += Lanes<Real>) store(out + i, load(a + i) + load(b + i));

@@ -48,6 +48,9 @@ inline std::vector<std::string> processor_levels() {
     if (avx2 && has(seven.ebx, {16, 17, 28, 30, 31}) && has(saved, {5, 6, 7})) names.push_back("avx512");
     return names;
 }
+
+// avx512_bf16
+inline bool processor_has_pairs() { return has(ask(7, 1).eax, {5}); }
 #else
 inline std::vector<std::string> processor_levels() { return {"neon"}; }
 #endif

@@ -5,11 +5,15 @@
 //   panel    all of w's rows, TileVectors vectors wide or fewer: one contiguous stretch
 //   tile     R rows x C vectors of out, in registers through the whole depth
 //
+// Where products are `mixed`, a and w are rounded to bfloat16 on the way, two neighbours of a sum to a Pair,
+// and the sums are float's: see pairs.hpp.
+//
 // Every entry of out is one sum in the order of depth, beginning with its start: its bits depend neither on
 // how many rows are multiplied at once nor on where its row stands among them.
 #pragma once
 
 #include "layout.hpp"
+#include "pairs.hpp"
 
 namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
@@ -53,29 +57,39 @@ struct Division {
 template <class Real> struct Packed {
     Size depth;
     Division in;
-    Buffer<Real> panels;  // (in.panels, depth, in.width * Lanes)
-    Packed(Size depth_, Size columns) : depth(depth_), in(columns / Lanes<Real>), panels(depth_ * columns) {}
-    Real* panel(Size p) { return panels + in.first(p) * Lanes<Real> * depth; }
-    const Real* panel(Size p) const { return panels + in.first(p) * Lanes<Real> * depth; }
+    bool mixed;
+    Buffer<Real> panels;  // (in.panels, depth, in.width * Lanes), where products are not mixed
+    Buffer<Pair> pairs;   // (in.panels, depth / 2, in.width * Lanes), where they are
+    Packed(Size depth_, Size columns, bool mixed_)
+        : depth(depth_), in(columns / Lanes<Real>), mixed(mixed_), panels(!mixed * depth_ * columns),
+          pairs(mixed * depth_ * columns / 2) {}
+    Size offset(Size p) const { return in.first(p) * Lanes<Real> * (mixed ? depth / 2 : depth); }
 
     void pack(Size p, const Real* from, Size row);         // panel p of the matrix `from`
     void pack_turned(Size p, const Real* from, Size row);  // panel p of from.T
 };
 
-// out (rows, width · Lanes) = start + a @ panel
-template <class Real>
-void multiply_panel(Target<Real> out, Operand<Real> a, const Real* panel, Size width, Size rows, Size depth);
+// A turned product's room: for a panel of d, and of a mixed one for pairs of a as well.
+template <class Real> struct TurnedRoom {
+    Buffer<Real> panel;
+    Buffer<Pair> pairs, pairs_panel;
+    TurnedRoom(Size rows, bool mixed)
+        : panel(!mixed * DepthMost * TileVectors * Lanes<Real>), pairs(mixed * DepthMost / 2 * rows),
+          pairs_panel(mixed * DepthMost / 2 * TileVectors * Lanes<Real>) {}
+};
 
-// out (rows, columns) = start + a @ w for the columns of the panels first ... last - 1 of w
+// out (rows, columns) = start + a @ w for the columns of the panels first ... last - 1 of w, a's rows being
+// contiguous. Where w is mixed, the call that begins with panel 0 rounds a into `room`, and those for further
+// panels find it there: it is for `rows` of pairs_row(depth).
 template <class Real>
-void multiply(Target<Real> out, Operand<Real> a, const Packed<Real>& w, Size first, Size last, Size rows,
-              Size depth);
+void multiply(Target<Real> out, const Real* a, Size a_row, const Packed<Real>& w, Size first, Size last,
+              Size rows, Size depth, Pair* room);
 
 // g (rows, columns) = start + a.T @ d, the sum running over `depth` rows of a and d. d is packed on the way,
-// a panel at a time, in `room` of DepthMost x TileVectors · Lanes.
+// a panel at a time.
 template <class Real>
 void multiply_turned(Target<Real> g, const Real* a, Size a_row, const Real* d, Size d_row, Size rows,
-                     Size columns, Size depth, Real* room);
+                     Size columns, Size depth, bool mixed, TurnedRoom<Real>& room);
 
 }  // namespace HORNBOOK_LEVEL
 }  // namespace hornbook

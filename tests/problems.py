@@ -29,7 +29,8 @@ BUILDS = [name for name in ENGINES if name != "native"] + [f"native {level}" for
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 every_build = pytest.mark.parametrize("engine", BUILDS, indirect=True)  # the native one at every level
 every_cell = pytest.mark.parametrize("cell", CELLS)
-every_dtype = pytest.mark.parametrize("dtype", DTYPE_NAMES)
+every_dtype = pytest.mark.parametrize("dtype", EACH)
+every_precision = pytest.mark.parametrize("dtype", DTYPE_NAMES)
 
 
 @dataclass(frozen=True)

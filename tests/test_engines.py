@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hornbook.cells.cell import Array
-from hornbook.config import DTYPE_NAMES, ModelSettings, TrainingSettings, settings
+from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice, probabilities
 from hornbook.engines import ENGINES, Engine, Start, TrainingState
 from hornbook.engines.native import ISA_VARIABLE, levels
@@ -144,7 +144,7 @@ def test_streams_side_by_side_are_averaged_and_do_not_mix(
 
 
 @pytest.mark.parametrize(
-    ("engine", "dtype"), [(e, d) for e in ENGINES for d in DTYPE_NAMES if (e, d) != ("reference", "float64")]
+    ("engine", "dtype"), [(e, d) for e in ENGINES for d in WHOLE if (e, d) != ("reference", "float64")]
 )
 @every_cell
 @pytest.mark.parametrize(("H", "K", "T", "B"), [(1, 2, 1, 1), (7, 65, 3, 2), (129, 65, 25, 1)])

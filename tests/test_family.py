@@ -29,6 +29,7 @@ from problems import (
     every_build,
     every_cell,
     every_dtype,
+    every_precision,
     problem,
     reference,
     textbook,
@@ -191,7 +192,7 @@ def test_masks_leave_out_the_share_asked_for_and_differ_in_every_update(prose: T
 
 @every_build
 @every_cell
-@every_dtype
+@every_precision
 def test_a_hundred_updates_in_parts_are_the_same_to_the_bit(
     prose: Text, small: Chosen, engine: str, cell: str, dtype: str
 ) -> None:
@@ -209,7 +210,7 @@ def test_a_hundred_updates_in_parts_are_the_same_to_the_bit(
 
 @every_build
 @every_cell
-@every_dtype
+@every_precision
 def test_the_number_of_threads_changes_no_bit(
     prose: Text, small: Chosen, engine: str, cell: str, dtype: str
 ) -> None:

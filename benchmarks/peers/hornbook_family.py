@@ -17,17 +17,17 @@ from hornbook.philox import WRITE, Source
 RATE = 2e-3
 
 
-def engine_of(sizes: Network, threads: int, ids: np.ndarray | None = None) -> Any:
+def engine_of(sizes: Network, threads: int, ids: np.ndarray | None = None, dtype: str = "float32") -> Any:
     """The engine before its first update."""
     shape = {"cell": sizes.cell, "hidden": sizes.hidden, "layers": sizes.layers}
-    how = {"streams": sizes.streams, "seq_len": sizes.seq_len, "threads": threads}
+    how = {"streams": sizes.streams, "seq_len": sizes.seq_len, "threads": threads, "dtype": dtype}
     model, training = settings(sizes.vocabulary, "plain", engine="native", **shape, **how)
     return ENGINES["native"](model, training, TrainingState.initial(model, training), ids)
 
 
-def make(ids: np.ndarray, sizes: Network, threads: int = 1) -> Callable[[int], float]:
+def make(ids: np.ndarray, sizes: Network, threads: int = 1, dtype: str = "float32") -> Callable[[int], float]:
     """The training loop."""
-    engine = engine_of(sizes, threads, ids)
+    engine = engine_of(sizes, threads, ids, dtype)
     return lambda updates: float(engine.advance(np.full(updates, RATE)).losses[-1])
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hornbook.config import LONGEST, ModelSettings, TrainingSettings, real, settings
 from hornbook.distribution import Choice
-from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.engines import ENGINES, Engine, Start, TrainingState, why_not_mixed
 from hornbook.engines.interface import zero_state
 from hornbook.errors import SettingError
 from hornbook.events import Planned
@@ -45,7 +45,7 @@ Arranged = tuple[ModelSettings, TrainingSettings, Plan]
 def planned(text: Text, steps: Sequence[Planned], changes: Mapping[str, Any]) -> Arranged:
     """The settings and the plan of a training whose length is settled: by the steps of a plan, or without any
     by its updates. Raises as `arranged` does."""
-    model, training = settings(len(text.vocabulary), **changes)
+    model, training = possible(text, **changes)
     check_text(text, training)
     return model, training, Plan.again(steps) if steps else Plan(training.updates)
 
@@ -69,15 +69,31 @@ def arranged(
     length, rest = lengths(changes)
     rest["preset"] = preset
     epochs = length.pop("epochs", None)
-    model, training = settings(len(text.vocabulary), **length, **rest)
+    model, training = possible(text, **length, **rest)
     streams = check_text(text, training)
     if epochs is not None:
         return planned(text, (), {**rest, "updates": max(1, round(epochs * streams.updates_per_epoch))})
     if not training.minutes:
         return model, training, Plan(training.updates)
     plan = budget(text, model, training, begun, figures())
-    model, training = settings(len(text.vocabulary), **length, **rest, updates=plan.total)
+    model, training = possible(text, **length, **rest, updates=plan.total)
     return model, training, plan
+
+
+def possible(text: Text, **changes: Any) -> tuple[ModelSettings, TrainingSettings]:
+    """The settings as `settings` has them; float32 in place of mixed where that is not to be had, so that a
+    run says what was done."""
+    model, training = settings(len(text.vocabulary), **changes)
+    if training.dtype == "mixed" and why_not_mixed(model, training):
+        training = replace(training, dtype="float32")
+    return model, training
+
+
+def dtype_words(asked: str | None, model: ModelSettings, training: TrainingSettings) -> str:
+    """That a training is not mixed, though it was asked to be, and why; empty otherwise."""
+    if asked != "mixed" or training.dtype == "mixed":
+        return ""
+    return f"--dtype mixed: {why_not_mixed(model, training)}; float32 is used"
 
 
 def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -151,7 +167,7 @@ class Trial:
     def seconds_of_an_update(self, left: float) -> float:
         """By a few updates; where one of them would take a good part of the time left, by a part of one."""
         x, y = Streams.of(len(self.ids), self.training).read(self.ids, 0)
-        zero = zero_state(self.model, self.training.streams, self.training.dtype)
+        zero = zero_state(self.model, self.training.streams, self.training.array_dtype)
         step = timed(lambda n: self.engine.read(x[:n], y[:n], zero), 1)
         estimate = READING * step * len(x)
         if estimate > left / 10:
@@ -163,7 +179,7 @@ class Trial:
     def seconds_of_the_end(self) -> float:
         """What the last checkpoint, sample and passage and the reading of all that is held out will take."""
         training = self.training
-        zero = zero_state(self.model, 1, training.dtype)
+        zero = zero_state(self.model, 1, training.array_dtype)
         ids = np.resize(np.asarray(self.ids[: BLOCK + 1], dtype=np.int64), BLOCK + 1)[:, None]
         reading = cost(lambda n: self.engine.read(ids[:n], ids[1 : n + 1], zero), TRIAL, BLOCK)
         start, source = Start(zero, ids[0]), Source(training.seed, SAMPLE)

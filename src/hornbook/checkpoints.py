@@ -54,7 +54,7 @@ def write_checkpoint(
 ) -> None:
     """Write the best parameters, and all that going on needs; never what is not finite."""
     state = event.state
-    about = {"dtype": training.dtype, **counters(state)}
+    about = {"dtype": training.array_dtype, **counters(state)}
     if not finite(state.best_parameters):
         return
     best = {**views(model, state.best_parameters), "hidden": event.reading}
@@ -156,7 +156,7 @@ def check_shapes(tensors: Tensors, model: ModelSettings, training: TrainingSetti
     or memory is undefined."""
     for name, shape in wanted(model, training, best).items():
         tensor = tensors.get(name)
-        if tensor is None or tensor.shape != shape or tensor.dtype != training.dtype:
+        if tensor is None or tensor.shape != shape or tensor.dtype != training.array_dtype:
             raise ValueError(f"{name} is missing or of another shape")
         if np.isnan(tensor).any() or (not name.startswith("memory") and np.isinf(tensor).any()):
             raise ValueError(f"{name} has numbers that are not finite")

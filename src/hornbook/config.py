@@ -18,7 +18,7 @@ OPTIMIZER_NAMES = ("adagrad", "sgd", "rmsprop", "adam")
 ORDER_NAMES = ("text", "shuffled")
 INIT_NAMES = ("normal", "scaled", "orthogonal")
 ENGINE_NAMES = ("native", "reference")
-DTYPE_NAMES = ("float32", "float64")
+DTYPE_NAMES = ("float32", "float64", "mixed")
 LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
 MOST_UPDATES = 10**12
 LONGEST = 1_000_000  # minutes
@@ -134,7 +134,8 @@ class TrainingSettings:
     written from the best model. `validation` is the share of the text, its tail, that is held out; on it the
     network is evaluated every `evaluate_every` updates, and training ends after `patience` evaluations
     without a new best (0: never). In a training of so many `minutes` (0: of `updates`) the updates are those
-    planned at its start.
+    planned at its start. `dtype` is that of all numbers; `mixed` is float32, but the factors of the native
+    engine's matrix products are rounded to bfloat16.
     Raises SettingError.
     """
 
@@ -204,6 +205,11 @@ class TrainingSettings:
         integer("evaluate-every", self.evaluate_every, 1, MOST_UPDATES)
         integer("sample-length", self.sample_length, 1, 1_000_000)
         integer("passage-length", self.passage_length, 1, 10_000_000)
+
+    @property
+    def array_dtype(self) -> str:
+        """The type of parameters, states and optimizer memory."""
+        return "float32" if self.dtype == "mixed" else self.dtype
 
 
 MODEL_FIELDS = frozenset(f.name for f in fields(ModelSettings))

@@ -124,7 +124,7 @@ class Checkpoint:
     @classmethod
     def initial(cls, model: ModelSettings, training: TrainingSettings, ids: Ids | None = None) -> Checkpoint:
         """Before the first update on a text (N,)."""
-        reading = zero_state(model, 1, training.dtype)
+        reading = zero_state(model, 1, training.array_dtype)
         return cls(TrainingState.initial(model, training, ids), reading, math.nan, 0.0)
 
 

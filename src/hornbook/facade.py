@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hornbook.calibration import Arranged, arranged
+from hornbook.calibration import Arranged, arranged, dtype_words
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, real
@@ -41,6 +41,7 @@ def train_events(text: Text, preset: str | None = None, **changes: Any) -> Itera
     """
     check_text(text)
     model, training, plan = arranged(text, preset, **{"engine": default_engine(), **changes})
+    warn(dtype_words(changes.get("dtype"), model, training))
     return training_events(text, model, training, plan=plan)
 
 
@@ -63,11 +64,11 @@ def train(
     """
     begun = time.perf_counter()
     check_text(text)
-    for sentence in oddities(text):
-        warnings.warn(sentence, stacklevel=2)
+    warn(*oddities(text))
     folder = choose_folder(text.name, out, name)
     changes = {"engine": default_engine(), **changes}
     planned = arranged(text, preset, begun=begun, figures=rehearsed, **changes)
+    warn(dtype_words(changes.get("dtype"), *planned[:2]))
     display = choose_display(planned[1].seq_len, quiet)
     fresh = out is None and name is None
     with Interrupts() as interrupts:
@@ -98,6 +99,12 @@ def resume(
     warn = partial(warnings.warn, stacklevel=2)
     with Interrupts() as interrupts:
         return resume_into(run, further, display, warn, begun, interrupts.stop, save_every, text, force)
+
+
+def warn(*sentences: str) -> None:
+    """Warn whoever called the function that calls this."""
+    for sentence in filter(None, sentences):
+        warnings.warn(sentence, stacklevel=3)
 
 
 def check_text(text: object) -> None:

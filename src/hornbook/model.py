@@ -51,7 +51,7 @@ class Model:
 
     def engine_of(self, training: TrainingSettings) -> Engine:
         """An engine in the dtype that the settings name."""
-        flat = self.flat.astype(training.dtype)
+        flat = self.flat.astype(training.array_dtype)
         state = TrainingState.of_parameters(flat, self.settings, training)
         return ENGINES[training.engine](self.settings, training, state)
 

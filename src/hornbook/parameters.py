@@ -78,7 +78,7 @@ def initial(
             view[model.hidden * cell.open_gate :][: model.hidden] = 1
         elif key == "c" and ids is not None and training.init == "orthogonal":
             view[...] = log_frequencies(ids, model.vocabulary)
-    return flat.astype(dtype or training.dtype)
+    return flat.astype(dtype or training.array_dtype)
 
 
 def log_frequencies(ids: npt.NDArray[np.unsignedinteger[Any]], symbols: int) -> Array:  # (N,) -> (K,)

@@ -17,6 +17,7 @@ from typing import Any
 from hornbook.calibration import budget, going_on
 from hornbook.checkpoints import Saved, last_checkpoint, made_here
 from hornbook.config import LONGEST, MOST_UPDATES, integer, real, to_table
+from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
@@ -151,6 +152,12 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
                 f"{run.folder} was trained with {key} {made[key]}, and here is {here[key]}: the results "
                 "would differ in their last digits; --force goes on all the same"
             )
+    reason = why_not_mixed(config.model, config.training) if config.training.dtype == "mixed" else ""
+    if reason and not force:
+        raise RunFolderError(
+            f"{run.folder} was trained with --dtype mixed: {reason}; --force goes on in float32, with other "
+            "last digits"
+        )
 
 
 def spent(run: Run, saved: Saved) -> float:

@@ -260,7 +260,7 @@ class Run:
         """The state in which writing starts, checked: the first stream's."""
         model, training = self.config.model, self.config.training
         usual = state_shape(model, training.streams), state_shape(model, 1)
-        fitting = hidden is not None and hidden.shape in usual and hidden.dtype == training.dtype
+        fitting = hidden is not None and hidden.shape in usual and hidden.dtype == training.array_dtype
         if hidden is None or not fitting or not np.isfinite(hidden).all():
             raise RunFolderError(f"{path} does not fit {CONFIG}: hidden is missing or of another shape")
         return hidden[:, :, :1]
@@ -295,7 +295,7 @@ class Run:
             tensor = tensors.get(key)
             if tensor is None or tensor.shape != shape or str(tensor.dtype) != dtype:
                 raise RunFolderError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
-        flat = np.empty(count(model), dtype=self.config.training.dtype)
+        flat = np.empty(count(model), dtype=self.config.training.array_dtype)
         for key, view in views(model, flat).items():
             view[...] = tensors[key]
         if not np.isfinite(flat).all():

@@ -49,7 +49,7 @@ PANELS: dict[str, Panel] = {
     },
     "The machine": {
         "engine": (str, "What computes: native (C++) or reference (NumPy)."),
-        "dtype": (str, "float32 or float64."),
+        "dtype": (str, "float32, float64, or mixed: float32 with products in bfloat16."),
         "threads": (int, "Threads of the native engine (0: one a core); they change no bit."),
         "seed": (int, "Where all random numbers start (0)."),
     },

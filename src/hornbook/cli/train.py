@@ -57,6 +57,7 @@ def train(
     text = open_text(texts, reading(encoding, newlines, tokens or kept_tokens(old)), old, config)
     folder = choose_folder(text.name, out, name)
     arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
+    tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
     heading = "" if old or preset else preset_words(arranged[1])
     display = choose_display(arranged[1].seq_len, quiet, as_json, heading)
     fresh = out is None and name is None
@@ -99,6 +100,15 @@ def engine_here() -> str:
     if engine != "native":
         warn(NO_CORE)
     return engine
+
+
+def tell_dtype(asked: str | None, arranged: Arranged) -> None:
+    """Tell where float32 is used in place of mixed."""
+    from hornbook.calibration import dtype_words
+
+    sentence = dtype_words(asked, *arranged[:2])
+    if sentence:
+        warn(sentence)
 
 
 def repeated(config: Path | None) -> Config | None:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.engines.cores import why_unmixed
 from hornbook.engines.interface import Advance, Engine, Gradients, Reading, Start, TrainingState
-from hornbook.engines.native import NativeEngine, levels
+from hornbook.engines.native import NativeEngine, core, levels
 from hornbook.engines.reference import ReferenceEngine
 
 ENGINES: dict[str, type[Engine]] = {"native": NativeEngine, "reference": ReferenceEngine}
 
-__all__ = ["ENGINES", "Advance", "Engine", "Gradients", "Reading", "Start", "TrainingState", "default_engine"]
+__all__ = [
+    "ENGINES",
+    "Advance",
+    "Engine",
+    "Gradients",
+    "Reading",
+    "Start",
+    "TrainingState",
+    "default_engine",
+    "why_not_mixed",
+]
 
 
 def default_engine() -> str:
     """The engine that trains where none is named: the native one, or the reference where an
     installation has no core."""
     return "native" if levels() else "reference"
+
+
+def why_not_mixed(model: ModelSettings, training: TrainingSettings) -> str:
+    """Why a training cannot be mixed here; empty where it can. Raises SettingError where there is no core."""
+    if training.engine != "native":
+        return f"the {training.engine} engine has no products in bfloat16"
+    return why_unmixed(core(), model, training)
 
 
 NO_CORE = (

@@ -22,7 +22,7 @@ from hornbook.parameters import count, views
 from hornbook.streams import Streams
 from hornbook.text import Ids
 
-SUFFIXES = {"float32": "32", "float64": "64"}
+SUFFIXES = {"float32": "32", "float64": "64"}  # of the compiled halves, by the type of arrays
 
 
 class Core(Protocol):
@@ -62,6 +62,15 @@ def is_classic(model: ModelSettings, training: TrainingSettings) -> bool:
     )
 
 
+def why_unmixed(module: ModuleType, model: ModelSettings, training: TrainingSettings) -> str:
+    """Why the products of a training stay in float32; empty where they can be in bfloat16."""
+    if not module.has_pairs():
+        return "this processor does not multiply bfloat16 (AVX512-BF16), or its level here is a lower one"
+    if is_classic(model, training):
+        return "a vanilla network of one layer that reads one stream is trained by a core of its own"
+    return ""
+
+
 def core_of(module: ModuleType, model: ModelSettings, training: TrainingSettings) -> Core:
     """The fastest core that can train this."""
     return (ClassicCore if is_classic(model, training) else FamilyCore)(module, model, training)
@@ -84,7 +93,8 @@ class Trained:
 
     def __init__(self, module: ModuleType, model: ModelSettings, training: TrainingSettings) -> None:
         self.module, self.model, self.training = module, model, training
-        self.suffix, self.dtype = SUFFIXES[training.dtype], np.dtype(training.dtype)
+        self.suffix, self.dtype = SUFFIXES[training.array_dtype], np.dtype(training.array_dtype)
+        self.mixed = training.dtype == "mixed" and not why_unmixed(module, model, training)
 
     def shape(self, streams: int) -> tuple[int, int, int, int]:
         """That of a state (L, S, B, H)."""
@@ -229,6 +239,7 @@ class FamilyCore(Trained):
             weight_decay=training.weight_decay,
             dropout=training.dropout,
             seed=training.seed,
+            mixed=self.mixed,
         )
         self.update = 0  # updates done: the core is told what to read
 
@@ -269,4 +280,4 @@ class FamilyCore(Trained):
         """What draws characters."""
         model = self.model
         make = getattr(self.module, f"NetworkSampler{self.suffix}")
-        return make(model.cell, model.vocabulary, model.hidden, model.layers, parameters)
+        return make(model.cell, model.vocabulary, model.hidden, model.layers, parameters, self.mixed)

@@ -1,4 +1,5 @@
-"""The native engine: hornbook's C++ core, in float32 and float64. The loop over updates runs inside it.
+"""The native engine: hornbook's C++ core, in float32, in float64, and mixed: float32 with products in
+bfloat16 where the processor has them. The loop over updates runs inside it.
 
 The same source is compiled once for each level of processor, and the best one that this processor has
 is taken; the environment variable HORNBOOK_ISA names another. What the core computes stands in the
@@ -18,7 +19,7 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.distribution import Choice
-from hornbook.engines.cores import SUFFIXES, contiguous, core_of
+from hornbook.engines.cores import contiguous, core_of
 from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Reading, Start, TrainingState
 from hornbook.errors import SettingError, known
 from hornbook.parameters import views
@@ -79,8 +80,7 @@ def core() -> Any:
 
 
 class NativeEngine:
-    """The engine that trains by default. Raises SettingError where there is no core, or for a dtype
-    that it does not have."""
+    """The engine that trains by default. Raises SettingError where there is no core."""
 
     def __init__(
         self,
@@ -89,8 +89,6 @@ class NativeEngine:
         state: TrainingState,
         ids: Ids | None = None,
     ) -> None:
-        if training.dtype not in SUFFIXES:
-            raise SettingError(known("dtype of the native engine", training.dtype, SUFFIXES))
         self.model, self.training = model, training
         self.ids = None if ids is None else contiguous(ids, ids.dtype)
         self.core = core_of(core(), model, training)
@@ -100,7 +98,7 @@ class NativeEngine:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of all arrays that go in and out."""
-        return np.dtype(self.training.dtype)
+        return np.dtype(self.training.array_dtype)
 
     def set_state(self, state: TrainingState) -> None:
         """Take over a copy of all that is to be remembered."""
