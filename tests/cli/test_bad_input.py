@@ -299,7 +299,7 @@ def test_a_run_without_weights_is_refused(refused, run):
 
 def test_a_folder_of_runs_that_is_not_there_is_refused(refused):
     message = refused("runs")
-    assert "runs is not a folder" in message
+    assert "there is no folder runs here" in message
     assert "hornbook train" in message
 
 
