@@ -166,6 +166,13 @@ def test_plain_takes_the_usual_rate_of_the_optimizer_unless_one_is_named(
     assert settings(80, "plain", optimizer=optimizer, lr=0.5)[1].lr == 0.5
 
 
+def test_names_are_understood_in_any_case() -> None:
+    assert settings(80, "PLAIN", cell="GRU", optimizer="RMSprop", engine="Reference", schedule="Linear") == (
+        settings(80, "plain", cell="gru", optimizer="rmsprop", engine="reference", schedule="linear")
+    )
+    assert settings(80, cell="Vanilla", optimizer="AdaGrad")[1].preset == "classic"
+
+
 def test_a_preset_warms_up_in_a_twentieth_of_the_training_at_most_and_as_it_is_told() -> None:
     assert [settings(80, "plain", updates=n)[1].warmup for n in (10, 100, 999, 10_000)] == [0, 5, 49, 50]
     assert settings(80, "plain", updates=100, warmup=60)[1].warmup == 60

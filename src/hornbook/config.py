@@ -229,6 +229,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
+NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
 USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
 
@@ -253,8 +254,8 @@ def settings(
     shard for each core, at most, unless `shards` says otherwise. Raises SettingError for an unknown preset
     or setting and for a value out of range.
     """
-    changes = {k: v for k, v in changes.items() if v is not None}
-    preset = preset_for(changes) if preset is None else preset
+    changes = {k: lower(v) if k in NAMED else v for k, v in changes.items() if v is not None}
+    preset = preset_for(changes) if preset is None else lower(preset)
     choice("preset", preset, tuple(PRESETS))
     chosen = {**PRESETS[preset], **changes}
     if isinstance(chosen.get("clip"), int | float):
@@ -271,6 +272,11 @@ def settings(
     fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, os.cpu_count() or 1)}
     fitting["warmup"] = min(training.warmup, training.updates // 20)
     return model, replace(training, **{k: v for k, v in fitting.items() if k not in changes})
+
+
+def lower(name: Any) -> Any:
+    """A name in small letters."""
+    return name.lower() if isinstance(name, str) else name
 
 
 def rhythm(training: TrainingSettings) -> dict[str, int]:

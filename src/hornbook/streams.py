@@ -111,6 +111,9 @@ def too_short(streams: Streams) -> str:
         advice.append(f"at most --streams {left // T}")
     if left // B >= max(streams.chunk, 1):
         advice.append(f"at most --seq-len {left // (B * max(streams.chunk, 1))}")
+    chunks = left // (B * streams.seq_len)
+    if streams.chunk and chunks:
+        advice.append(f"at most --chunk {chunks}")
     fitting = " or ".join(advice) or "a smaller --seq-len"
     return (
         f"the text has {streams.characters:,} characters to train on, but {what}{each} needs at least "

@@ -530,3 +530,34 @@ def test_every_setting_of_the_contract_is_a_flag(hornbook):
     flags = "preset engine hidden seq-len lr optimizer clip init-scale updates epochs seed dtype log-every "
     flags += "sample-every sample-length out name config tokens newlines encoding quiet json"
     assert [flag for flag in flags.split(" ") if f"--{flag} " not in out] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--chunk 4", "add --order shuffled"),
+        ("--evaluate-every 2", "add --validation 0.1"),
+        ("--preset plain --streams 2 --init-scale 1", "add --init normal"),
+        ("--threads 1 --engine reference", "--threads does nothing with the reference engine"),
+        ("--warmup 3", "--warmup 3 is as long as the training of 3 updates"),
+        ("--schedule step:3:0.5", "makes no step in 3 updates"),
+    ],
+)
+def test_a_flag_that_does_nothing_is_told(hornbook, book, flags, told):
+    done = hornbook("train", book, *SMALL, "--updates", 3, *flags.split(" "))
+    assert done.code == 0
+    assert told in done.err
+    assert sum(line.startswith("warning: --") for line in done.err.splitlines()) == 1
+
+
+def test_flags_that_do_something_are_not_told(hornbook, book):
+    flags = "--order shuffled --chunk 2 --validation 0.1 --evaluate-every 2 --init-scale 0.1 --warmup 2"
+    done = hornbook("train", book, *SMALL, "--updates", 3, *flags.split(" "), "--schedule", "step:2:0.5")
+    assert done.code == 0
+    assert "warning: --" not in done.err
+
+
+@pytest.mark.parametrize("preset", ["classic", "Plain", "classic-adam"])
+def test_a_preset_that_is_named_is_told_in_a_line_too(hornbook, book, preset):
+    done = hornbook("train", book, *SMALL[:-1], "--updates", 3, "--streams", 2, "--preset", preset)
+    assert done.out.startswith(f"preset {preset.lower()}")

@@ -46,6 +46,7 @@ def train(
     update in hand and keeps what was learnt; hornbook resume goes on from there, to the bit.
     """
     from hornbook.cli.display import choose_display
+    from hornbook.cli.idle import idle
     from hornbook.cli.interrupts import Interrupts
     from hornbook.facade import train_into
     from hornbook.folders import choose_folder
@@ -58,7 +59,9 @@ def train(
     folder = choose_folder(text.name, out, name)
     arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
-    heading = "" if old or preset else preset_words(arranged[1])
+    for sentence in idle(typed, arranged[1]):
+        warn(sentence)
+    heading = "" if old else preset_words(arranged[1])
     display = choose_display(arranged[1].seq_len, quiet, as_json, heading)
     fresh = out is None and name is None
     with Interrupts() as interrupts:
@@ -149,7 +152,7 @@ def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, 
 
 
 def preset_words(training: TrainingSettings) -> str:
-    """Which recipe was taken where none was named, and what it is, in a line."""
+    """Which recipe is taken, and what it is, in a line."""
     plain = training.preset == "plain"
     usual = " (what is usual today)" if plain else ""
     schedule = "" if training.schedule == "constant" else f" {training.schedule}"
