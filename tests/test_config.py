@@ -179,7 +179,7 @@ def test_a_preset_warms_up_in_a_twentieth_of_the_training_at_most_and_as_it_is_t
     assert settings(80)[1].warmup == 0
 
 
-def test_plain_and_classic_adam_are_what_they_say() -> None:
+def test_presets_are_what_they_say() -> None:
     plain = settings(80, cell="gru")[1]
     assert (plain.objective, plain.clip, plain.init, plain.schedule) == (
         "mean",
@@ -191,6 +191,12 @@ def test_plain_and_classic_adam_are_what_they_say() -> None:
     assert (model.hidden, model.cell, adam.streams, adam.seq_len) == (100, "vanilla", 1, 25)
     assert (adam.optimizer, adam.lr, adam.objective) == ("adam", 0.001, "mean")
     assert (adam.init, adam.clip, adam.schedule) == ("scaled", "none", "constant")
+    model, best = settings(80, "classic-best")
+    assert (model.hidden, model.cell, best.streams, best.seq_len, best.updates) == (
+        *(100, "vanilla", 1, 25),
+        100_000,
+    )
+    assert (best.optimizer, best.lr, best.schedule, best.clip) == ("adam", 0.003, "linear", "norm:1")
 
 
 def test_streams_are_summed_in_no_more_shards_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

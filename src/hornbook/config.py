@@ -221,6 +221,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     "classic-adam": {
         "optimizer": "adam", "lr": 0.001, "objective": "mean", "clip": "none", "init": "scaled",
     },
+    # The classic network, text and updates, better taught.
+    "classic-best": {
+        "optimizer": "adam", "lr": 0.003, "objective": "mean", "clip": "norm:1", "init": "orthogonal",
+        "schedule": "linear",
+    },
     # What is usual today, for every cell and optimizer.
     "plain": {
         "optimizer": "adam", "objective": "mean", "clip": "norm:1", "init": "orthogonal",

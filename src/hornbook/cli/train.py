@@ -26,7 +26,9 @@ Flag = typer.Option
 @with_settings
 def train(
     texts: Texts = None,
-    preset: Annotated[str | None, Flag(help="A recipe by name: classic, classic-adam or plain.")] = None,
+    preset: Annotated[
+        str | None, Flag(help="A recipe by name: classic, classic-adam, classic-best or plain.")
+    ] = None,
     config: Annotated[Path | None, Flag(help="Repeat the run whose config.toml this is.")] = None,
     out: Annotated[Path | None, Flag(help="The run folder; without it a fresh one in ./runs.")] = None,
     name: Annotated[str | None, Flag(help="The run folder's name in ./runs.")] = None,
