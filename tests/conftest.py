@@ -15,9 +15,11 @@ from hornbook.engines import ENGINES, Engine, TrainingState
 from hornbook.engines.native import ISA_VARIABLE
 from hornbook.text import Text
 
-# Where the tests are started in the background, SIGINT is ignored, and every child would inherit that.
+# Where the tests are started in the background or under nohup, SIGINT or SIGHUP is ignored, and every child
+# would inherit that.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 hypothesis.settings.register_profile(
     "hornbook", deadline=None, max_examples=60, derandomize=True, database=None
