@@ -14,7 +14,8 @@ def test_the_table_tells_text_updates_loss_speed_time_and_state(hornbook, run):
     summary = Run(run).summary
     (line,) = (line for line in told.out.splitlines() if "runs/book" in line)
     assert told.code == 0
-    for word in ("book", "240", f"{summary['best_nats_per_character']:.3f}", "training"):
+    last = summary["last_smooth_loss"] / summary["seq_len"]
+    for word in ("book", "240", f"{summary['best_nats_per_character']:.3f}", "training", f"{last:.3f}"):
         assert word in line.split()
     assert f"{summary['characters_per_second']:,.0f}" in line
     assert line.split()[-1] == "finished"
@@ -55,7 +56,7 @@ def test_a_run_before_its_first_checkpoint_has_dashes(hornbook, run):
     told = hornbook("runs")
     (line,) = (line for line in told.out.splitlines() if "runs/book" in line)
     assert told.code == 0
-    assert line.split()[2:6] == ["-"] * 4
+    assert line.split()[2:7] == ["-"] * 5
     assert "no checkpoint" in line
 
 

@@ -12,8 +12,11 @@ import typer
 from hornbook.cli.words import printable
 from hornbook.errors import HornbookError, RunFolderError
 
+HEADINGS = ("run", "text", "updates", "best", "of", "last", "characters/s", "when", "state")
+NUMBERS = ("updates", "best", "last", "characters/s")
+CAPTION = "best and last: nats a character"
 # Columns that go, in this order, where a terminal is too narrow for all.
-DISPENSABLE = ("characters/s", "text", "when", "updates")
+DISPENSABLE = ("characters/s", "text", "when", "last")
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,10 +28,10 @@ def runs(
     folder: Annotated[Path, typer.Argument(help="The folder that holds the runs.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
-    """List the runs in ./runs, or in another folder: text, updates, loss, speed, when.
+    """List the runs in ./runs, or in another folder: text, updates, best and last loss, speed, when.
 
-    The loss is the best model's, in nats a character: of what is held out, where that is known, else the
-    smooth loss of training.
+    Losses are in nats a character: the best model's of what is held out, where that is known, else of
+    training, where it is the smooth loss, as the last one is.
     """
     if not folder.is_dir():
         raise RunFolderError(no_folder(folder))
@@ -71,10 +74,12 @@ def figures(run: Run) -> dict[str, Any]:
     told = {key: summary.get(key) for key in (*keys, "seconds", "finished")}
     told["text"] = run.config.text["name"]
     told |= {"started": run.config.made.get("started"), "running": under_way(run.folder)}
-    return {**told, **compared(summary)}
+    last = summary.get("last_smooth_loss")
+    told["last_nats_per_character"] = None if last is None else last / run.config.training.seq_len
+    return {**told, **best_of(summary)}
 
 
-def compared(summary: dict[str, Any]) -> dict[str, Any]:
+def best_of(summary: dict[str, Any]) -> dict[str, Any]:
     """What the best model needs for a character in nats, and where that was measured; runs that update by
     another number of characters compare by it."""
     held_out = summary.get("validation") or {}
@@ -93,15 +98,9 @@ def show(rows: list[dict[str, Any]]) -> None:
     from hornbook.cli.words import WIDE, console_for_tables
 
     console = console_for_tables()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("run", "text"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("updates", "nats/character"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("of", no_wrap=True)
-    table.add_column("characters/s", justify="right", no_wrap=True)
-    for heading in ("when", "state"):
-        table.add_column(heading, no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=CAPTION, caption_justify="left")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(printable(word)) for word in words(row)))
     for heading in DISPENSABLE:
@@ -118,12 +117,13 @@ def drop(table: Table, heading: str) -> None:
 def words(row: dict[str, Any]) -> list[str]:
     """A run's line."""
     if "problem" in row:
-        return [row["run"], "", "", "", "", "", "", "not a run"]
+        return [row["run"], *[""] * (len(HEADINGS) - 2), "not a run"]
     state = {None: "no checkpoint", True: "finished", False: "stopped"}[row["finished"]]
     state = "running" if row["running"] else state
-    loss = [number(row["nats_per_character"], ".3f"), row["measured_on"] or "-"]
+    best, last = (number(row[key], ".3f") for key in ("nats_per_character", "last_nats_per_character"))
+    losses = [best, row["measured_on"] or "-", last]
     updates, speed = number(row["updates"], ",d"), number(row["characters_per_second"], ",.0f")
-    return [row["run"], row["text"], updates, *loss, speed, when(row["started"]), state]
+    return [row["run"], row["text"], updates, *losses, speed, when(row["started"]), state]
 
 
 def number(value: Any, form: str) -> str:
