@@ -279,14 +279,15 @@ class Run:
         text = self.text()
         return text[: trained_on(len(text), self.config.training)]
 
-    def held_out(self) -> str:
-        """The part of the text that the run held out. Raises RunFolderError where it held out nothing, and
-        as `text` does."""
+    def held_out(self, lead: int) -> tuple[str, str]:
+        """The part of the text that the run held out, and so many characters before it. Raises
+        RunFolderError where it held out nothing, and as `text` does."""
         training = self.config.training
         if not training.validation:
             raise RunFolderError(f"{self.folder} held out nothing, trained without --validation; name a text")
         text = self.text()
-        return text[trained_on(len(text), training) :]
+        start = trained_on(len(text), training)
+        return text[start:], text[max(0, start - lead) : start]
 
     def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
         """The flat buffer of named tensors, each checked."""

@@ -63,6 +63,7 @@ def text_of(
     """The name of what is evaluated, itself, and what stands before it: the texts that are named, or what the
     run held out."""
     from hornbook.errors import SettingError
+    from hornbook.scoring import LEAD
     from hornbook.text import read_text
 
     if texts:
@@ -70,7 +71,7 @@ def text_of(
         return text.name, text[:], ""
     if encoding or newlines:
         raise SettingError("--encoding and --newlines are of a text that is named, but none is")
-    return f"the part held out of {run.config.text['name']}", run.held_out(), run.read_in_training()
+    return f"the part held out of {run.config.text['name']}", *run.held_out(LEAD)
 
 
 def record(found: list[Evaluation]) -> dict[str, object]:
