@@ -22,6 +22,7 @@ DTYPE_NAMES = ("float32", "float64", "mixed")
 LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
 MOST_UPDATES = 10**12
 LONGEST = 1_000_000  # minutes
+SAVE_SECONDS = 30.0  # between two checkpoints, where nothing else is said
 
 R = TypeVar("R", "ModelSettings", "TrainingSettings")
 

@@ -14,7 +14,7 @@ from typing import Any
 from hornbook.calibration import Arranged, arranged, dtype_words
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
-from hornbook.config import LONGEST, real
+from hornbook.config import LONGEST, SAVE_SECONDS, real
 from hornbook.engines import default_engine
 from hornbook.errors import StorageError, TextError, TrainingFailed
 from hornbook.events import Event
@@ -27,7 +27,7 @@ from hornbook.resuming import Further, finished
 from hornbook.resuming import resume as resumed
 from hornbook.runs import FIGURE, Run
 from hornbook.text import Text, oddities
-from hornbook.training import SAVE_SECONDS, never, training_events
+from hornbook.training import never, training_events
 
 GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.config import SAVE_SECONDS, ModelSettings, TrainingSettings
 from hornbook.engines import ENGINES, Advance, Engine, TrainingState
 from hornbook.engines.interface import Floats
 from hornbook.errors import NotFiniteError
@@ -27,7 +27,6 @@ from hornbook.text import Text
 from hornbook.validation import HeldOut
 
 SLICE_SECONDS = 0.05
-SAVE_SECONDS = 30.0  # between two checkpoints
 
 
 def never() -> bool:

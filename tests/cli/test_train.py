@@ -561,3 +561,4 @@ def test_flags_that_do_something_are_not_told(hornbook, book):
 def test_a_preset_that_is_named_is_told_in_a_line_too(hornbook, book, preset):
     done = hornbook("train", book, *SMALL[:-1], "--updates", 3, "--streams", 2, "--preset", preset)
     assert done.out.startswith(f"preset {preset.lower()}")
+    assert "of 2 × 5 losses" in done.out.splitlines()[0]

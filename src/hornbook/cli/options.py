@@ -24,7 +24,6 @@ Encoding = Annotated[str | None, typer.Option(help="The text's encoding (utf-8).
 Tokens = Annotated[
     str | None, typer.Option(help="chars, or bytes: any file at all, as it is, of the 256 bytes (chars).")
 ]
-SAVE_EVERY = 30.0
 SaveEvery = Annotated[
     float, typer.Option(metavar="SECONDS", help="Seconds between checkpoints, from which resume goes on.")
 ]

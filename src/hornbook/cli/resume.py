@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from hornbook.cli.options import SAVE_EVERY, SaveEvery
+from hornbook.cli.options import SaveEvery
 from hornbook.cli.words import printable, warn
+from hornbook.config import SAVE_SECONDS
 
 Flag = typer.Option
 
@@ -23,7 +24,7 @@ def resume(
     force: Annotated[
         bool, Flag("--force", help="Go on with another version of hornbook or on another processor.")
     ] = False,
-    save_every: SaveEvery = SAVE_EVERY,
+    save_every: SaveEvery = SAVE_SECONDS,
     quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
     as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
 ) -> None:

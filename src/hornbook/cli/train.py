@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hornbook.cli.flags import with_settings
-from hornbook.cli.options import SAVE_EVERY, Encoding, Newlines, SaveEvery, Texts, Tokens, reading
+from hornbook.cli.options import Encoding, Newlines, SaveEvery, Texts, Tokens, reading
 from hornbook.cli.words import aside, printable, warn
+from hornbook.config import SAVE_SECONDS
 from hornbook.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def train(
     tokens: Tokens = None,
     newlines: Newlines = None,
     encoding: Encoding = None,
-    save_every: SaveEvery = SAVE_EVERY,
+    save_every: SaveEvery = SAVE_SECONDS,
     quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
     as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
     **typed: Any,
@@ -155,10 +156,9 @@ def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, 
 
 def preset_words(training: TrainingSettings) -> str:
     """Which recipe is taken, and what it is, in a line."""
-    plain = training.preset == "plain"
-    usual = " (what is usual today)" if plain else ""
+    usual = " (what is usual today)" if training.preset == "plain" else ""
     schedule = "" if training.schedule == "constant" else f" {training.schedule}"
-    losses = f"{training.streams} × {training.seq_len}" if plain else f"{training.seq_len}"
+    losses = f"{training.streams} × {training.seq_len}" if training.streams > 1 else f"{training.seq_len}"
     return (
         f"preset {training.preset}{usual}: {training.optimizer} at {training.lr:g}{schedule}, "
         f"the {training.objective} of {losses} losses, clip {training.clip}"
