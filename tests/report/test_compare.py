@@ -11,7 +11,7 @@ import pytest
 import hornbook
 from hornbook import Run
 from hornbook.errors import InputError
-from hornbook.report.compare import Compared, comparison, groups, names_of, together
+from hornbook.report.compare import LEGEND, Compared, comparison, groups, label, names_of, together
 from hornbook.report.document import Figure, Note, Table
 
 TEXT = hornbook.Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
@@ -80,8 +80,20 @@ def test_runs_by_time_differ_in_their_minutes_not_in_their_updates(tmp_path):
 
 def test_the_figure_has_a_line_for_each_kind_of_run(runs):
     (figure,) = (b for b in blocks(comparison(runs)) if isinstance(b, Figure))
-    assert "optimizer adagrad, lr 0.1 (2 runs)" in figure.svgs[0]
-    assert "optimizer sgd, lr 0.01" in figure.svgs[0]
+    assert "a0, a1: optimizer adagrad, lr 0.1" in figure.svgs[0]
+    assert "s0: optimizer sgd, lr 0.01" in figure.svgs[0]
+
+
+def test_the_legend_stays_inside_the_figure_however_much_differs(runs, tmp_path):
+    other = {"objective": "mean", "schedule": "linear", "clip": "norm:1", "init": "orthogonal", "warmup": 3}
+    far = hornbook.train(TEXT, out=tmp_path / "far", quiet=True, **{**SMALL, **other}, weight_decay=0.01)
+    compared = [Compared(run, run.folder.name) for run in (runs[0], far)]
+    differing = [key for key, value in compared[0].settings.items() if value != compared[1].settings[key]]
+    lines = label(compared[1:], differing).split("\n")
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= LEGEND
+    assert " ".join(lines).startswith("far: ")
+    assert "init orthogonal" in " ".join(lines)
 
 
 def test_losses_of_other_lengths_are_told_a_character(runs, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ASIDE = {"preset", "vocabulary", "shards", "threads", "sample_length", "passage_length", *RHYTHM}
 REACHED = ("best", "last", "bits", "done", "updates/s")
 NAMES = [f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind) if f.name not in ASIDE]
+LEGEND = 66  # letters in a line of the legend
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 Reals = npt.NDArray[np.float64]
 
@@ -119,6 +121,7 @@ def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
     if not found:
         return note("None of these runs has logged an update yet.")
     labels = [label(group, differing) for group in found]
+    lines = sum(name.count("\n") + 1 for name in labels)
     length = common_length(compared)
     unit = f"nats over {length} characters" if length > 1 else "nats a character"
 
@@ -134,13 +137,16 @@ def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
         axes.figure.legend(loc="outside lower left", fontsize=8)
 
     lasts = listed(
-        [f"{name}: {length * together(group)[1][-1]:.2f}" for group, name in zip(found, labels, strict=True)]
+        [
+            f"{' '.join(name.split())}: {length * together(group)[1][-1]:.2f}"
+            for group, name in zip(found, labels, strict=True)
+        ]
     )
     many = any(len(group) > 1 for group in found)
     bands = " Runs that differ only in their seed are one line, their mean, in a band of all."
     return Figure(
         "compare",
-        (chart("compare", "Smooth loss", "update", unit, draw, (4.6, 2.8 + 0.16 * len(found))),),
+        (chart("compare", "Smooth loss", "update", unit, draw, (4.6, 2.8 + 0.16 * lines)),),
         "Smooth loss over updates." + bands * many,
         f"A line for each kind of run, at its end at {lasts}.",
     )
@@ -153,11 +159,14 @@ def common_length(compared: Sequence[Compared]) -> int:
 
 
 def label(group: Sequence[Compared], differing: Sequence[str]) -> str:
-    """What a group is called: the settings by which it differs from others."""
+    """What a group is called, in lines that fit the figure: its runs, and the settings by which it differs
+    from others."""
     one = group[0]
     parts = [f"{key.replace('_', ' ')} {one.settings[key]}" for key in differing if key != "seed"]
-    many = f" ({len(group)} runs)" if len(group) > 1 else ""
-    return (", ".join(parts) or (one.name if not many else "all")) + many
+    names = (
+        f"{len(group)} runs from {one.name} on" if len(group) > 3 else ", ".join(run.name for run in group)
+    )
+    return textwrap.fill(": ".join(filter(None, (names, ", ".join(parts)))), LEGEND)
 
 
 def together(group: Sequence[Compared]) -> tuple[Reals, Reals, Reals, Reals]:  # (rows,) each
