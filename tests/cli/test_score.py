@@ -160,6 +160,20 @@ def test_a_text_full_of_scripts_shows_as_text(hornbook, run, folder):
 
 def test_a_page_that_would_replace_the_text_is_refused(refused, run, new):
     assert "--html is new.txt, which is read here" in refused("score", run, new, "--html", "new.txt")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "runs/book/config.toml", "runs/book/best.safetensors"])
+def test_a_page_takes_the_place_of_no_other_file(refused, run, new, name):
+    Path("notes.txt").write_text("what another model was trained on", encoding="utf-8")
+    before = Path(name).read_bytes()
+    for command in (("score", run, new, "--html", name), ("compare", run, "--out", name)):
+        assert f"{name}, which is there already and is no page" in refused(*command)
+        assert Path(name).read_bytes() == before
+
+
+def test_a_page_takes_the_place_of_another_page(hornbook, run, new):
+    for _ in range(2):
+        assert hornbook("score", run, new, "--html", "page.html").code == 0
     assert new.read_text(encoding="utf-8") == NEW
 
 
