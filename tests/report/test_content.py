@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+import hornbook
 from hornbook.originality import Copy
 from hornbook.parameters import count, shapes
 from hornbook.report import checks
@@ -15,6 +16,7 @@ from hornbook.report.content import report_of
 from hornbook.report.course import milestones
 from hornbook.report.document import Beside, Code, Document, Figure, Note, Passage, Table, equation, runs_of
 from hornbook.report.inside import liveliest, toned
+from hornbook.report.setting import command, length
 from hornbook.report.subject import Subject
 from hornbook.report.wording import duration, error_of, listed, percent, ratio
 from hornbook.report.writing import copied
@@ -137,6 +139,29 @@ def test_the_command_trains_the_same_again(document, trained):
     assert code.text.startswith("hornbook train book.txt ")
     for flag in ("--hidden 8", "--seq-len 5", "--updates 400", "--sample-every 100"):
         assert flag in code.text
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "told"),
+    [
+        ("book.txt", {"encoding": "utf-16"}, "train book.txt --encoding utf-16 "),
+        ("book.txt", {"newlines": "keep"}, "train book.txt --newlines keep "),
+        ("-book.txt", {}, "train ./-book.txt "),
+        ("book.txt", {"tokens": "bytes"}, "train book.txt --tokens bytes "),
+    ],
+)
+def test_the_command_reads_the_text_as_it_was_read(tmp_path, name, how, told):
+    path = tmp_path / name
+    path.write_text("a cat sat\n" * 30, encoding=how.get("encoding", "utf-8"))
+    text = hornbook.read_text(path, **how)
+    run = hornbook.train(text, out=tmp_path / "run", quiet=True, hidden=3, seq_len=4, updates=150)
+    assert told in command(Subject(run)) + " "
+
+
+def test_a_run_that_was_made_longer_is_told_and_trained_again_as_long(run):
+    longer = hornbook.resume(run.folder, updates="+50", quiet=True)
+    assert "--updates 450" in command(Subject(longer))
+    assert length(Subject(longer)) == "450 updates, longer than the 400 that were asked for at first"
 
 
 def test_no_path_of_this_machine_is_in_a_report(document, trained):

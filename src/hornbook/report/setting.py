@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from hornbook.config import (
     PRESETS,
@@ -32,9 +33,11 @@ from hornbook.report.document import (
 from hornbook.report.recipe import descent, network, order, recipe, start
 from hornbook.report.subject import LARGEST, Subject
 from hornbook.report.wording import counted, duration, listed, loss_words
+from hornbook.runs import CONFIG
 from hornbook.streams import trained_on
 from hornbook.text_files import BUILT_IN
 
+USUAL_TEXT = {"tokens": "chars", "encoding": "utf-8", "newlines": "lf"}  # how a text is read
 NOT_FLAGS = ("vocabulary", "preset", "engine", "shards", "threads", "passage_length")
 
 
@@ -125,6 +128,8 @@ def length(subject: Subject) -> str:
     ended = early if subject.summary.get("stopped_early") else ""
     if training.minutes:
         return f"{made}, as many as {training.minutes:g} minutes allowed{ended}"
+    if longer(subject):
+        return f"{made}, longer than the {training.updates:,} that were asked for at first{ended}"
     return f"{subject.updates:,} of {counted(training.updates, 'update')}{ended}"
 
 
@@ -177,8 +182,12 @@ def again(subject: Subject) -> list[Paragraph | Code]:
         say("To train it again:"),
         Code(command(subject)),
         say(
-            "or, in the run’s folder, to the bit on the same machine, ",
-            code("hornbook train --config config.toml"),
+            "or, where the run’s folder stands, to the bit on the same machine, ",
+            code(
+                shlex.join(
+                    ["hornbook", "train", "--config", f"{subject.run.folder.absolute().name}/{CONFIG}"]
+                )
+            ),
             ".",
         ),
     ]
@@ -189,9 +198,26 @@ def command(subject: Subject) -> str:
     config = subject.run.config
     names = [source.path.rpartition("/")[2] for source in config.sources]
     parts = [] if names == [BUILT_IN] else (names or [subject.name])
-    parts += ["--tokens", subject.tokens] if subject.tokens != "chars" else []
-    typed = flags(config.model, config.training)
-    return shlex.join(["hornbook", "train", *parts, *typed])
+    parts = [f"./{part}" if part.startswith("-") else part for part in parts]
+    parts += [
+        part
+        for name, usual in USUAL_TEXT.items()
+        if config.text[name] not in (usual, "")
+        for part in (f"--{name}", str(config.text[name]))
+    ]
+    return shlex.join(["hornbook", "train", *parts, *flags(config.model, asked(subject))])
+
+
+def asked(subject: Subject) -> TrainingSettings:
+    """The settings that a run was trained with, with the updates that it made where it went on for longer."""
+    training = subject.run.config.training
+    return replace(training, updates=subject.updates, minutes=0.0) if longer(subject) else training
+
+
+def longer(subject: Subject) -> bool:
+    """Whether a run went on for longer than its settings say."""
+    training = subject.run.config.training
+    return not training.minutes and subject.updates > training.updates
 
 
 def flags(model: ModelSettings, training: TrainingSettings) -> list[str]:
