@@ -53,6 +53,14 @@ def test_a_fresh_folder_bears_the_name_of_the_text(tmp_path, monkeypatch):
     assert str(choose_folder("cats")) == "runs/cats-3"
 
 
+def test_a_fresh_folder_has_a_name_that_the_system_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("n" * 250, "漢" * 80):
+        place = create(choose_folder(name), TEXT, MODEL, TRAINING)
+        place.lock.release()
+        assert place.folder.is_dir()
+
+
 @pytest.mark.parametrize(
     ("text", "folder"),
     [

@@ -81,6 +81,15 @@ def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(rea
         raise OSError(reason, os.strerror(reason))
 
 
+@pytest.mark.parametrize("reason", [errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG])
+def test_of_a_name_that_cannot_be_no_disk_is_blamed(tmp_path, reason):
+    with (
+        pytest.raises(StorageError, match=f"{os.strerror(reason)}; name another place"),
+        storing(tmp_path / "b"),
+    ):
+        raise OSError(reason, os.strerror(reason))
+
+
 def test_where_no_file_can_be_made_the_reason_is_known_and_nothing_is_left(tmp_path, monkeypatch):
     assert refusal(tmp_path) == ""
     assert "No such file" in refusal(tmp_path / "gone")

@@ -31,6 +31,7 @@ STORED_TEXT = "text"  # of a run whose text came from standard input
 RUNS = Path("runs")
 STORE_BLOCK = 1 << 20
 FRESH = 60.0  # seconds
+LONGEST_NAME = 150  # bytes of a fresh name; the system has 255, with what is put before and behind it
 FILLED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # where the name is taken
 
 
@@ -71,6 +72,7 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
 def free_folder(text_name: str) -> Path:
     """The first of `runs/<text>`, `runs/<text>-2` … that is not there."""
     safe = "".join(c if c.isalnum() or c in "-_+." else "-" for c in text_name).strip(".") or "text"
+    safe = safe.encode()[:LONGEST_NAME].decode(errors="ignore")
     folder, number = RUNS / safe, 1
     while folder.exists():
         number += 1

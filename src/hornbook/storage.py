@@ -28,6 +28,7 @@ from hornbook.cells.cell import Array
 from hornbook.errors import RunFolderError, StorageError
 
 CHECKSUM = "sha256"
+MISPLACED = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 MOST_JSON = 1 << 26  # bytes of a JSON file, a vocabulary of all code points among them,
 MOST_ROWS = 1 << 32  # of a file of rows,
 MOST_TOML = 1 << 22  # of a TOML file, a list of many texts among them,
@@ -46,9 +47,9 @@ def storing(path: Path) -> Iterator[None]:
                 f"{path} cannot be written, because the folder {path.parent} is gone: it was deleted or "
                 "moved away; leave it in its place, and start again"
             ) from error
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}; make room on its disk, or use another one"
-        ) from error
+        misplaced = error.errno in MISPLACED
+        advice = "name another place" if misplaced else "make room on its disk, or use another one"
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}; {advice}") from error
 
 
 def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:

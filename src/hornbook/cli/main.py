@@ -55,6 +55,12 @@ class Commands(TyperGroup):
         except HornbookError as error:
             aside(f"error: {error}")
             raise typer.Exit(error.exit_code) from error
+        except MemoryError as error:
+            aside(
+                "error: there is not enough memory for this; a smaller --hidden, --layers, --streams or "
+                "--seq-len needs less"
+            )
+            raise typer.Exit(1) from error
         except BrokenPipeError:
             raise
         except OSError as error:  # what is printed cannot be written

@@ -12,7 +12,7 @@ from hornbook.cli.flags import with_settings
 from hornbook.cli.options import Encoding, Newlines, SaveEvery, Texts, Tokens, reading
 from hornbook.cli.words import aside, printable, warn
 from hornbook.config import SAVE_SECONDS
-from hornbook.errors import RunFolderError
+from hornbook.errors import RunFolderError, SettingError
 
 if TYPE_CHECKING:
     from hornbook.calibration import Arranged
@@ -55,6 +55,8 @@ def train(
     from hornbook.folders import choose_folder
 
     begun = time.perf_counter()
+    if config and preset:
+        raise SettingError("--config and --preset both say what the recipe is; give one of them")
     typed = {key: value for key, value in {"preset": preset, **typed}.items() if value is not None}
     config = config_file(config)
     old = repeated(config)
