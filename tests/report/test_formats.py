@@ -143,8 +143,9 @@ def spoken(words: int) -> Passage:
         Passage("noise", (Span("x" * 300),)),
         Passage("noise", (Span("a" * 30 + "  " + "b" * 30 + "\n" + "c" * 30, "word"),)),
         Passage("tones", tuple(Span(c, tone=i % 9 - 4) for i, c in enumerate("all of it, and " * 30))),
+        Passage("tones", tuple(Span(c, tone=i % 9 - 4) for i, c in enumerate("x" * 300))),
     ],
-    ids=["words", "no space", "both", "tones"],
+    ids=["words", "no space", "both", "tones", "tones and no space"],
 )
 @pytest.mark.parametrize("fixed", [False, True])
 def test_in_a_pdf_passages_keep_to_their_column(passage, fixed):
