@@ -8,6 +8,7 @@ in one page. No address of anything outside is left in them but the name of SVG 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -83,9 +84,12 @@ def chart(
 
 
 def svg_of(figure: Drawing) -> str:
-    """A drawing as matplotlib writes it."""
+    """A drawing as matplotlib writes it. Letters that its font lacks are left to the reader's fonts: text
+    stays text here."""
     file = StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata=NOTHING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(file, format="svg", transparent=True, metadata=NOTHING)
     return file.getvalue()
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from hornbook.config import RHYTHM, ModelSettings, TrainingSettings
 from hornbook.errors import InputError
+from hornbook.markup import printable
 from hornbook.report.charts import COLOURS, chart, thinned
 from hornbook.report.document import Block, Document, Figure, Section, Table, note, say
 from hornbook.report.wording import NOTHING, counted, listed
@@ -129,7 +130,8 @@ def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
         for place, (group, name) in enumerate(zip(found, labels, strict=True)):
             style = {"color": COLOURS[place % 5], "linestyle": DASHES[place // 5 % 4]}
             updates, mean, low, high = together(group)
-            axes.plot(updates, length * mean, linewidth=1.2, label=name, **style)
+            shown = name.replace("$", r"\$")  # no formula
+            axes.plot(updates, length * mean, linewidth=1.2, label=shown, **style)
             if len(group) > 1:
                 axes.fill_between(
                     updates, length * low, length * high, color=style["color"], alpha=0.2, linewidth=0
@@ -163,10 +165,10 @@ def label(group: Sequence[Compared], differing: Sequence[str]) -> str:
     from others."""
     one = group[0]
     parts = [f"{key.replace('_', ' ')} {one.settings[key]}" for key in differing if key != "seed"]
-    names = (
-        f"{len(group)} runs from {one.name} on" if len(group) > 3 else ", ".join(run.name for run in group)
-    )
-    return textwrap.fill(": ".join(filter(None, (names, ", ".join(parts)))), LEGEND)
+    many = f" and {len(group) - 3} more" if len(group) > 3 else ""
+    names = printable(", ".join(run.name for run in group[:3])) + many
+    of = f"run{'s' if len(group) > 1 else ''} {names}"  # the word first: matplotlib hides labels like "_a"
+    return textwrap.fill(": ".join(filter(None, (of, ", ".join(parts)))), LEGEND)
 
 
 def together(group: Sequence[Compared]) -> tuple[Reals, Reals, Reals, Reals]:  # (rows,) each
