@@ -40,6 +40,7 @@ FLOORS: list[set[str]] = [
         "checkpoints",
         "folders",
         "recorder",
+        "continuing",
         "resuming",
     },
     {"report", "web"},

@@ -51,6 +51,12 @@ def choice(name: str, value: object, names: tuple[str, ...]) -> None:
         raise SettingError(known(name, str(value), names))
 
 
+def words(name: str, value: object) -> None:
+    """Raise SettingError unless `value` is a text."""
+    if not isinstance(value, str):
+        raise SettingError(f"{name} is {value!r}; expected a text")
+
+
 @dataclass(frozen=True)
 class Clip:
     """What is done to a gradient before a step: `5` clips each entry to [-5, 5], `norm:1` scales the
@@ -137,6 +143,8 @@ class TrainingSettings:
     without a new best (0: never). In a training of so many `minutes` (0: of `updates`) the updates are those
     planned at its start. `dtype` is that of all numbers; `mixed` is float32, but the factors of the native
     engine's matrix products are rounded to bfloat16.
+    `start` is the run folder whose best model, of this SHA-256, training goes on from; empty where it begins
+    with initial values.
     Raises SettingError.
     """
 
@@ -169,6 +177,8 @@ class TrainingSettings:
     evaluate_every: int = 5_000
     sample_length: int = 200
     passage_length: int = 1000
+    start: str = ""
+    start_sha256: str = ""
 
     def __post_init__(self) -> None:
         choice("preset", self.preset, tuple(PRESETS))
@@ -206,6 +216,8 @@ class TrainingSettings:
         integer("evaluate-every", self.evaluate_every, 1, MOST_UPDATES)
         integer("sample-length", self.sample_length, 1, 1_000_000)
         integer("passage-length", self.passage_length, 1, 10_000_000)
+        words("start", self.start)
+        words("start-sha256", self.start_sha256)
 
     @property
     def array_dtype(self) -> str:
@@ -236,6 +248,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
+LATER = frozenset({"start", "start_sha256"})  # runs of earlier versions do not have these
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
 USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
 
@@ -307,7 +320,7 @@ def from_table(kind: type[R], table: object) -> R:
     if not isinstance(table, Mapping):
         raise SettingError(f"expected a table of {kind.__name__}, got {type(table).__name__}")
     names = {f.name for f in fields(kind)}
-    wrong = set(table) ^ names
+    wrong = (set(table) ^ names) - (LATER & names)
     if wrong:
         raise SettingError(f"{kind.__name__}: the key {sorted(wrong)[0]!r} is unknown or missing")
     return kind(**table)

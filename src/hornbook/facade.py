@@ -15,9 +15,10 @@ from hornbook.calibration import Arranged, arranged, dtype_words
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS, real
+from hornbook.continuing import Ancestor, begin, first
 from hornbook.engines import default_engine
 from hornbook.errors import StorageError, TextError, TrainingFailed
-from hornbook.events import Event
+from hornbook.events import Checkpoint, Event
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
 from hornbook.model import Model
@@ -32,23 +33,35 @@ from hornbook.training import never, training_events
 GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 
 
-def train_events(text: Text, preset: str | None = None, **changes: Any) -> Iterator[Event]:
+def train_events(
+    text: Text, preset: str | None = None, *, start: str | Path | Run | None = None, **changes: Any
+) -> Iterator[Event]:
     """Train on a text and hand out the events, keeping nothing on disk.
 
     The keywords are the settings of `ModelSettings` and `TrainingSettings`, for example `hidden=200`,
-    `updates=5000`; `epochs=2` and `minutes=3` say how long in place of `updates`. Raises SettingError,
-    TextError and NotFiniteError.
+    `updates=5000`; `epochs=2` and `minutes=3` say how long in place of `updates`. With `start`, a run, it
+    goes on from that one's best model. Raises SettingError, TextError, NotFiniteError, and RunFolderError
+    where `start` is no run.
     """
     check_text(text)
-    model, training, plan = arranged(text, preset, **{"engine": default_engine(), **changes})
+    ancestor = None if start is None else Ancestor.of(start)
+    text, changes = beginning(ancestor, text, {"preset": preset, **changes})
+    model, training, plan = arranged(text, **changes)
     warn(dtype_words(changes.get("dtype"), model, training))
-    return training_events(text, model, training, plan=plan)
+    return training_events(text, model, training, plan=plan, start=first(ancestor, text, training))
+
+
+def beginning(ancestor: Ancestor | None, text: Text, changes: dict[str, Any]) -> tuple[Text, dict[str, Any]]:
+    """The text and the settings of a new training, as `begin` has them, with what is usual."""
+    usual = ancestor.usual(changes) if ancestor else changes
+    return begin(ancestor, text, {"engine": default_engine(), **usual})
 
 
 def train(
     text: Text,
     preset: str | None = None,
     *,
+    start: str | Path | Run | None = None,
     out: str | Path | None = None,
     name: str | None = None,
     quiet: bool = False,
@@ -59,20 +72,23 @@ def train(
 
     The folder is `out`, `runs/<name>`, or a fresh one in `runs`; a checkpoint is written every `save_every`
     seconds. Ctrl-C ends the training after the update in hand; what was learnt is kept, and `resume` goes on
-    from there. Other keywords as for `train_events`. Raises what that raises, RunFolderError where the folder
-    is not empty and StorageError where it cannot be written.
+    from there. With `start`, a run, it goes on from that one's best model. Other keywords as for
+    `train_events`. Raises what that raises, RunFolderError where the folder is not empty and StorageError
+    where it cannot be written.
     """
     begun = time.perf_counter()
     check_text(text)
     warn(*oddities(text))
+    ancestor = None if start is None else Ancestor.of(start)
     folder = choose_folder(text.name, out, name)
-    changes = {"engine": default_engine(), **changes}
-    planned = arranged(text, preset, begun=begun, figures=rehearsed, **changes)
+    text, changes = beginning(ancestor, text, {"preset": preset, **changes})
+    planned = arranged(text, begun=begun, figures=rehearsed, **changes)
     warn(dtype_words(changes.get("dtype"), *planned[:2]))
     display = choose_display(planned[1].seq_len, quiet)
     fresh = out is None and name is None
     with Interrupts() as interrupts:
-        return train_into(folder, text, planned, display, interrupts.stop, save_every, fresh)
+        place = first(ancestor, text, planned[1])
+        return train_into(folder, text, planned, display, interrupts.stop, save_every, fresh, place)
 
 
 def resume(
@@ -122,12 +138,13 @@ def train_into(
     stop: Callable[[], bool] = never,
     save_every: float = SAVE_SECONDS,
     fresh: bool = False,
+    start: Checkpoint | None = None,
 ) -> Run:
-    """Train into a folder and show each event; then draw the figures. Where its name is `fresh`, another one
-    is taken if it is gone meanwhile."""
+    """Train into a folder, from `start` where that is given, and show each event; then draw the figures.
+    Where its name is `fresh`, another one is taken if it is gone meanwhile."""
     real("save-every", save_every, 0, LONGEST)
     model, training, plan = planned
-    happening = training_events(text, model, training, stop, plan, save_every=save_every)
+    happening = training_events(text, model, training, stop, plan, start, save_every)
     place = create(folder, text, model, training, fresh)
     with place.lock:
         return keep(Recorder(place, text, model, training), happening, display)
@@ -152,7 +169,8 @@ def resume_into(
     model, training = run.config.model, run.config.training
     with Lock(run.folder) as lock:
         how = resumed(run, text, lock, further, force, told, begun, rehearsed)
-        happening = training_events(how.text, model, training, stop, how.plan, how.start, save_every)
+        start = how.start or first(Ancestor.again(training), how.text, training)
+        happening = training_events(how.text, model, training, stop, how.plan, start, save_every)
         return keep(Recorder(how.place, how.text, model, training), happening, display)
 
 

@@ -28,9 +28,14 @@ DIVERGED = 1.5  # times the first loss
 
 def early_best(summary: Mapping[str, Any]) -> str:
     """What to say of a run that ended worse than it began, or whose best update is among its first
-    hundred; empty otherwise."""
+    hundred; empty otherwise. A run that goes on from another began with a loss that is no measure."""
     if not 0 < summary["best_update"] <= EARLY:
         return ""
+    if summary.get("from"):
+        return (
+            f"the best update is {summary['best_update']}, among the first {EARLY}: going on has not lowered "
+            "the loss so far; give it more --updates or --minutes, or a lower --lr"
+        )
     if summary["last_smooth_loss"] > DIVERGED * summary["first_loss"]:
         return "the loss ended above where it began: the training diverged; give it a lower --lr"
     return (
@@ -114,6 +119,7 @@ class Recorder:
             "hidden": self.model.hidden,
             "layers": self.model.layers,
             "parameters": count(self.model),
+            "from": {"path": training.start, "sha256": training.start_sha256} if training.start else None,
             "preset": training.preset,
             "optimizer": training.optimizer,
             "updates": state.update,

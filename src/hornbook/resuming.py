@@ -124,6 +124,7 @@ def same_text(run: Run, text: Text | None) -> Text:
     kept = run.config.text.get("sha256")
     if (digest(text) != kept) if kept else (then != now):
         raise RunFolderError(f"{text.name} is not the text that {run.folder} was trained on; give that one")
+    text = run.as_numbered(text)
     if text.vocabulary != run.vocabulary or len(text) != run.config.text["characters"]:
         raise RunFolderError(
             f"the vocabulary or the length of {text.name} is not what {run.folder} was trained with; its "

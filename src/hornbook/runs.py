@@ -55,7 +55,7 @@ from hornbook.storage import (
     reading,
 )
 from hornbook.streams import trained_on
-from hornbook.text import Source, Text, read_text
+from hornbook.text import Source, Text, read_text, renumbered
 from hornbook.text_files import BUILT_IN
 from hornbook.vocabulary import BYTES, UNITS, Vocabulary, check_tokens
 
@@ -266,13 +266,24 @@ class Run:
         return hidden[:, :, :1]
 
     def text(self) -> Text:
-        """The text that the run was trained on, read again. Raises RunFolderError where it came from no
-        file, is gone, or has changed since."""
+        """The text that the run was trained on, read again, in the run's vocabulary. Raises RunFolderError
+        where it came from no file, is gone, or has changed since."""
         try:
-            return same_text(self.config, self.folder)
+            text = same_text(self.config, self.folder)
         except TextError as error:
             reason = str(error).rpartition("; ")[0]  # without the advice to name another
             raise RunFolderError(f"the text that {self.folder} was trained on is gone: {reason}") from error
+        return self.as_numbered(text)
+
+    def as_numbered(self, text: Text) -> Text:
+        """The text in the vocabulary of a run that went on from another one and knows its symbols too; as it
+        is for any other. Raises RunFolderError where that lacks one of its symbols."""
+        if not self.config.training.start:
+            return text
+        try:
+            return renumbered(text, self.vocabulary)
+        except TextError as error:
+            raise RunFolderError(f"{self.folder / VOCABULARY} is damaged: {error}") from error
 
     def read_in_training(self) -> str:
         """The part of the text that was trained on: all but what was held out. Raises as `text` does."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +21,7 @@ from hornbook.text_files import BUILT_IN, Manner, codes, opened, writable
 from hornbook.vocabulary import BYTES, Vocabulary, code_row
 
 CODE_POINTS = 0x110000
-DIGEST_BLOCK = 1 << 20  # characters
+BLOCK = 1 << 20  # characters that are renumbered or put into a digest at a time
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -83,8 +83,8 @@ def oddities(text: Text) -> list[str]:
 def digest(text: Text) -> str:
     """The SHA-256 of a text's characters in UTF-8, for one that came from no file."""
     sha256 = hashlib.sha256()
-    for at in range(0, len(text), DIGEST_BLOCK):
-        sha256.update(text[at : at + DIGEST_BLOCK].encode("utf-8"))
+    for at in range(0, len(text), BLOCK):
+        sha256.update(text[at : at + BLOCK].encode("utf-8"))
     return sha256.hexdigest()
 
 
@@ -142,14 +142,28 @@ def encode_files(
 ) -> Ids:
     """The numbers of all characters of the files, in a memory-mapped file that has no name any more,
     so that nothing is left behind however the process ends."""
-    kind = smallest_type(len(vocabulary))
-    number = np.zeros(CODE_POINTS, dtype=kind)
+    number = np.zeros(CODE_POINTS, dtype=smallest_type(len(vocabulary)))
     number[code_row(vocabulary.symbols)] = np.arange(len(vocabulary))
+    blocks = (number[block] for label, file in files for block in codes(file, label, manner))
+    return stored(blocks, number.dtype, total)
+
+
+def renumbered(text: Text, vocabulary: Vocabulary) -> Text:
+    """The same text as a vocabulary numbers it that has all its symbols, and others. Raises TextError where
+    it lacks one."""
+    if vocabulary == text.vocabulary:
+        return text
+    number = vocabulary.encode(text.vocabulary.symbols).astype(smallest_type(len(vocabulary)))
+    blocks = (number[text.ids[at : at + BLOCK]] for at in range(0, len(text), BLOCK))
+    return replace(text, ids=stored(blocks, number.dtype, len(text)), vocabulary=vocabulary)
+
+
+def stored(blocks: Iterable[Ids], kind: np.dtype[np.unsignedinteger[Any]], total: int) -> Ids:
+    """Numbers, block by block, as one memory-mapped row."""
     try:
         with tempfile.TemporaryFile(prefix="hornbook-") as store:
-            for label, file in files:
-                for block in codes(file, label, manner):
-                    store.write(number[block].tobytes())
+            for block in blocks:
+                store.write(block.tobytes())
             store.flush()
             return np.memmap(store, dtype=kind, mode="r", shape=(total,))
     except OSError as error:

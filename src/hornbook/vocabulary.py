@@ -8,7 +8,7 @@ it for file names. `typed` and `shown` lead from the one to the other and lose n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,10 @@ class Vocabulary:
             if character not in self.numbers:
                 raise TextError(f"the character {character!r} at position {i} is not in the vocabulary")
         return np.array([self.numbers[character] for character in text], dtype=np.int64)
+
+    def together(self, other: Vocabulary) -> Vocabulary:
+        """The symbols of both, in the order of their code points; both have the same `tokens`."""
+        return replace(self, symbols="".join(sorted({*self.symbols, *other.symbols})))
 
     def find(self, text: str) -> npt.NDArray[np.int64]:  # (len(text),)
         """The numbers of the characters of `text`; -1 for one that is unknown."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornbook.cli.words import duration, loss_words, printable
+from hornbook.cli.words import duration, loss_words, printable, visible
 
 
 def test_a_picture_stands_for_each_control_character():
@@ -35,6 +35,11 @@ def test_nothing_that_steers_a_terminal_comes_through(text):
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Cf"])))
 def test_everything_else_comes_through_unchanged(text):
     assert printable(text) == text
+
+
+def test_a_character_that_would_not_be_seen_has_a_picture_or_a_code():
+    shown = [visible(c) for c in ("a", "😀", "\n", " ", "\t", "\0", "\xa0", "\u200b", "\x9b")]
+    assert shown == ["a", "😀", "␊", "␠", "␉", "␀", r"\xa0", r"\u200b", r"\x9b"]
 
 
 def test_a_loss_is_told_as_a_sum_in_nats_and_in_bits():

@@ -17,10 +17,12 @@ from hornbook.errors import RunFolderError, SettingError
 if TYPE_CHECKING:
     from hornbook.calibration import Arranged
     from hornbook.config import TrainingSettings
+    from hornbook.continuing import Ancestor
     from hornbook.runs import Config, Run
     from hornbook.text import Text
 
 SIGNALLED = 128  # and the signal's number, is the exit code
+SHOWN = 20  # new characters, in the line about them
 Flag = typer.Option
 
 
@@ -31,6 +33,9 @@ def train(
         str | None, Flag(help="A recipe by name: classic, classic-adam, classic-best or plain.")
     ] = None,
     config: Annotated[Path | None, Flag(help="Repeat the run whose config.toml this is.")] = None,
+    start: Annotated[
+        Path | None, Flag("--from", help="Go on from the best model of this run; its cell and sizes stay.")
+    ] = None,
     out: Annotated[Path | None, Flag(help="The run folder; without it a fresh one in ./runs.")] = None,
     name: Annotated[str | None, Flag(help="The run folder's name in ./runs.")] = None,
     tokens: Tokens = None,
@@ -51,6 +56,7 @@ def train(
     from hornbook.cli.display import choose_display
     from hornbook.cli.idle import idle
     from hornbook.cli.interrupts import Interrupts
+    from hornbook.continuing import begin, first
     from hornbook.facade import train_into
     from hornbook.folders import choose_folder
 
@@ -60,17 +66,23 @@ def train(
     typed = {key: value for key, value in {"preset": preset, **typed}.items() if value is not None}
     config = config_file(config)
     old = repeated(config)
-    text = open_text(texts, reading(encoding, newlines, tokens or kept_tokens(old)), old, config)
+    ancestor = ancestor_of(start, old)
+    text = open_text(texts, reading(encoding, newlines, tokens or kept_tokens(old, ancestor)), old, config)
     folder = choose_folder(text.name, out, name)
+    said = typed
+    typed = ancestor.usual(typed) if ancestor and not old else {**shape_of(old), **typed}
+    text, typed = begin(ancestor, text, typed)
     arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
-    for sentence in idle(typed, arranged[1]):
+    for sentence in idle(said, arranged[1]):
         warn(sentence)
-    heading = "" if old else preset_words(arranged[1])
-    display = choose_display(arranged[1].seq_len, quiet, as_json, heading)
+    words = [ancestor_words(ancestor, text)] if ancestor else []
+    words += [] if old else [preset_words(arranged[1])]
+    display = choose_display(arranged[1].seq_len, quiet, as_json, "\n".join(words))
     fresh = out is None and name is None
     with Interrupts() as interrupts:
-        run = train_into(folder, text, arranged, display, interrupts.stop, save_every, fresh)
+        place = first(ancestor, text, arranged[1])
+        run = train_into(folder, text, arranged, display, interrupts.stop, save_every, fresh, place)
     conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
@@ -133,8 +145,25 @@ def config_file(config: Path | None) -> Path | None:
     return config / "config.toml" if config is not None and config.is_dir() else config
 
 
-def kept_tokens(old: Config | None) -> str | None:
-    """What the symbols were in the run that is to be repeated."""
+def ancestor_of(start: Path | None, old: Config | None) -> Ancestor | None:
+    """The run that the training goes on from: the one that was typed, or that of the run that is to be
+    repeated."""
+    from hornbook.continuing import Ancestor
+
+    if start is not None:
+        return Ancestor.of(start)
+    return Ancestor.again(old.training) if old else None
+
+
+def shape_of(old: Config | None) -> dict[str, Any]:
+    """The network of the run that is to be repeated."""
+    return {name: value for name, value in vars(old.model).items() if name != "vocabulary"} if old else {}
+
+
+def kept_tokens(old: Config | None, ancestor: Ancestor | None) -> str | None:
+    """What the symbols were in the run that is to be repeated, or gone on from."""
+    if ancestor:
+        return ancestor.model.vocabulary.tokens
     return None if old is None else str(old.text["tokens"])
 
 
@@ -154,6 +183,17 @@ def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, 
     for sentence in oddities(text):
         warn(sentence)
     return text
+
+
+def ancestor_words(ancestor: Ancestor, text: Text) -> str:
+    """Where a training goes on from, and the symbols that are new there, in a line."""
+    from hornbook.cli.words import visible
+
+    new = ancestor.unseen(text.vocabulary)
+    what = f"{len(new):,} new {text.vocabulary.unit}{'' if len(new) == 1 else 's'}" if new else "no new ones"
+    some = f": {' '.join(map(visible, new[:SHOWN]))}{' …' if len(new) > SHOWN else ''}" if new else ""
+    known = len(text.vocabulary) - len(new)
+    return f"going on from {ancestor.run.folder}, which knows {known:,} {text.vocabulary.unit}s; {what}{some}"
 
 
 def preset_words(training: TrainingSettings) -> str:

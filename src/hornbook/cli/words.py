@@ -11,7 +11,16 @@ from hornbook.markup import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["aside", "console_for_tables", "cost_words", "duration", "loss_words", "printable", "warn"]
+__all__ = [
+    "aside",
+    "console_for_tables",
+    "cost_words",
+    "duration",
+    "loss_words",
+    "printable",
+    "visible",
+    "warn",
+]
 
 WIDE = 500  # columns
 
@@ -41,6 +50,13 @@ def loss_words(loss: float, seq_len: int) -> str:
 def cost_words(nats: float) -> str:
     """A cost per character in nats and bits."""
     return f"{nats:.3f} nats, {nats / math.log(2):.3f} bits a character"
+
+
+def visible(character: str) -> str:
+    """A character, or a picture or the code of one that would not be seen."""
+    if character <= " ":
+        return chr(0x2400 + ord(character))
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,16 @@ from hornbook.runs import Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ASIDE = {"preset", "vocabulary", "shards", "threads", "sample_length", "passage_length", *RHYTHM}
+ASIDE = {
+    "preset",
+    "vocabulary",
+    "shards",
+    "threads",
+    "sample_length",
+    "passage_length",
+    "start_sha256",
+    *RHYTHM,
+}
 REACHED = ("best", "last", "bits", "done", "updates/s")
 NAMES = [f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind) if f.name not in ASIDE]
 LEGEND = 66  # letters in a line of the legend
@@ -45,6 +55,7 @@ class Compared:
         table = {**asdict(config.model), **asdict(config.training)}
         if config.training.minutes:
             table["updates"] = "by time"
+        table["start"] = Path(config.training.start).name
         return {"text": str(config.text["name"]), **{name: str(table[name]) for name in NAMES}}
 
     @cached_property
@@ -56,7 +67,11 @@ class Compared:
     @cached_property
     def identity(self) -> tuple[object, ...]:
         """What is the same in runs that differ only in their seed."""
-        return (*((k, v) for k, v in self.settings.items() if k != "seed"), self.text)
+        return (
+            *((k, v) for k, v in self.settings.items() if k != "seed"),
+            self.text,
+            self.run.config.training.start_sha256,
+        )
 
     @cached_property
     def curve(self) -> Reals:  # (rows, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 from hornbook.config import (
     PRESETS,
@@ -38,7 +39,8 @@ from hornbook.streams import trained_on
 from hornbook.text_files import BUILT_IN
 
 USUAL_TEXT = {"tokens": "chars", "encoding": "utf-8", "newlines": "lf"}  # how a text is read
-NOT_FLAGS = ("vocabulary", "preset", "engine", "shards", "threads", "passage_length")
+AFTER = ("warmup", "dtype")  # what is usual after --from depends on the run that is named there
+NOT_FLAGS = ("vocabulary", "preset", "engine", "shards", "threads", "passage_length", "start", "start_sha256")
 
 
 def introduction(subject: Subject) -> Section:
@@ -224,18 +226,21 @@ def flags(model: ModelSettings, training: TrainingSettings) -> list[str]:
     """The flags that make these settings: the preset, where it is not the one that would be taken, and what
     differs from it."""
     length = "minutes" if training.minutes else "updates"
+    said = (length, *AFTER) if training.start else (length,)
     usual = settings(model.vocabulary, training.preset, **{length: getattr(training, length)})
     given, default = ({**to_table(pair[0]), **to_table(pair[1])} for pair in ((model, training), usual))
     planned = ("updates", *RHYTHM) if training.minutes else ()
     changed = {
         name: value
         for name, value in given.items()
-        if name not in (*NOT_FLAGS, *planned) and (value != default[name] or name == length)
+        if name not in (*NOT_FLAGS, *planned) and (value != default[name] or name in said)
     }
     classic = to_table(TrainingSettings())
     if not training.minutes and training.updates == PRESETS[training.preset].get(length, classic[length]):
         del changed[length]
-    named = [] if preset_for(changed) == training.preset else ["--preset", training.preset]
+    named = ["--from", Path(training.start).name] if training.start else []
+    if training.start or preset_for(changed) != training.preset:
+        named += ["--preset", training.preset]
     return named + [
         part for name, value in changed.items() for part in (f"--{name.replace('_', '-')}", str(value))
     ]
