@@ -26,6 +26,7 @@ FLOORS: list[set[str]] = [
         "excerpts",
         "calibration",
         "evaluation",
+        "dynamic",
         "matching",
         "originality",
         "units",

@@ -12,6 +12,7 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer, settings
 from hornbook.distribution import Choice
+from hornbook.dynamic import Dynamic, evaluate_dynamic, learning
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, default_engine
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
@@ -126,6 +127,14 @@ class Model:
         read from the zero state, all but its first one foretold.
         Raises TextError as `score` does, and SettingError for a window of one character."""
         return evaluate_text(self.engine, self.vocabulary, text, self.start().state, window, before)
+
+    def evaluate_dynamic(self, text: str, before: str = "", **how: Any) -> Evaluation:
+        """The mean cost of a character of a text, read as one stream as `evaluate` does, for the network as
+        it goes on learning from the characters that it has scored; the model itself stays as it is. Keywords
+        are those of `Dynamic`: `lr`, `decay`, `segment`. Raises TextError as `score` does, SettingError for a
+        keyword out of range and where the loss ceases to be finite."""
+        chosen, engine = Dynamic(**how), self.engine_of(learning(self.training))
+        return evaluate_dynamic(engine, self.vocabulary, text, self.start().state, chosen, before)
 
     def guesses(self, text: str, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
         """The `top` likeliest symbols and their probabilities at each character of a text, before it is

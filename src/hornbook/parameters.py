@@ -7,6 +7,7 @@ memory have the same shape, so clipping, every update rule and checkpoints are o
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,11 @@ def views(model: ModelSettings, flat: Array) -> dict[str, Array]:
         named[key] = flat[..., at : at + size].reshape(*flat.shape[:-1], *shape)
         at += size
     return named
+
+
+def flattened(named: Mapping[str, Array]) -> Array:  # (P,)
+    """Named arrays, in the order of the buffer, as one."""
+    return np.concatenate([array.ravel() for array in named.values()])
 
 
 def initial(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hornbook.cli.options import Encoding, Newlines, reading
 
 if TYPE_CHECKING:
+    from hornbook.dynamic import Dynamic
     from hornbook.evaluation import Evaluation
     from hornbook.runs import Run
 
@@ -29,6 +30,16 @@ def evaluate(
         int | None,
         typer.Option(help="Measure by windows of so many characters too, the state zero before each."),
     ] = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Measure too how it does while it learns from what is scored.")
+    ] = False,
+    dynamic_lr: Annotated[float | None, typer.Option(help="Rate of that learning (0.0004).")] = None,
+    dynamic_decay: Annotated[
+        float | None, typer.Option(help="Share by which it goes back to what was trained (0.001).")
+    ] = None,
+    dynamic_segment: Annotated[
+        int | None, typer.Option(help="Characters that are scored, then learnt from (25).")
+    ] = None,
     which: Annotated[str, typer.Option(help="The best model or the last one.")] = "best",
     newlines: Newlines = None,
     encoding: Encoding = None,
@@ -41,20 +52,37 @@ def evaluate(
     256 it is cut into windows of 256 characters too, for comparison with models that see no more: the state
     is zero before each, its first character is only read, and each of the other 255 is foretold after those
     before it.
+
+    With --dynamic the text is read once more by a copy of the network that goes on learning: each 25
+    characters are scored first and then learnt from. This is another figure, of a network that adapts itself
+    to the text; the run keeps its weights as they are.
     """
     from hornbook.config import integer
     from hornbook.runs import Run
 
     if window is not None:
         integer("window", window, 2, 10**9)
+    how = learning_of(dynamic, lr=dynamic_lr, decay=dynamic_decay, segment=dynamic_segment)
     opened = Run(run)
     model = opened.model(which)
     name, text, before = text_of(opened, texts, encoding, newlines)
     found = [model.evaluate(text, before=before)] + ([model.evaluate(text, window)] if window else [])
+    learnt = model.evaluate_dynamic(text, before, **vars(how)) if how else None
     if as_json:
-        print(json.dumps(record(found), indent=2))
+        print(json.dumps(record(found, how, learnt), indent=2))
     else:
-        show(found, f"{name}, read by {run} ({which})", model.vocabulary.unit)
+        show(found, how, learnt, f"{name}, read by {run} ({which})", model.vocabulary.unit)
+
+
+def learning_of(wanted: bool, **typed: float | None) -> Dynamic | None:
+    """How the network is to learn while it is evaluated; None where it is not."""
+    from hornbook.dynamic import Dynamic
+    from hornbook.errors import SettingError
+
+    said: dict[str, Any] = {name: value for name, value in typed.items() if value is not None}
+    if said and not wanted:
+        raise SettingError(f"--dynamic-{next(iter(said))} says how --dynamic learns; give --dynamic too")
+    return Dynamic(**said) if wanted else None
 
 
 def text_of(
@@ -74,13 +102,19 @@ def text_of(
     return f"the part held out of {run.config.text['name']}", *run.held_out(LEAD)
 
 
-def record(found: list[Evaluation]) -> dict[str, object]:
-    """The figures as JSON; those by windows under a key of their own."""
+def record(found: list[Evaluation], how: Dynamic | None, learnt: Evaluation | None) -> dict[str, object]:
+    """The figures as JSON; those by windows and those of the network that learns under keys of their own."""
+    from hornbook.dynamic import record as dynamic_record
+
     stream, *windows = found
-    return {**stream.record(), **({"windows": windows[0].record()} if windows else {})}
+    named: dict[str, object] = {**stream.record()}
+    named |= {"windows": windows[0].record()} if windows else {}
+    return named | ({"dynamic": dynamic_record(learnt, how)} if learnt and how else {})
 
 
-def show(found: list[Evaluation], title: str, unit: str) -> None:
+def show(
+    found: list[Evaluation], how: Dynamic | None, learnt: Evaluation | None, title: str, unit: str
+) -> None:
     """Print the table."""
     from rich import box
     from rich.table import Table
@@ -93,12 +127,19 @@ def show(found: list[Evaluation], title: str, unit: str) -> None:
     for heading in (f"{unit}s", "unknown", f"nats/{unit}", f"bits/{unit}", "perplexity"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        table.add_row(
-            f"windows of {one.window:,}" if one.window else "one stream",
-            f"{one.characters:,}",
-            f"{one.unknown_characters:,}",
-            f"{one.nats_per_character:.4f}",
-            f"{one.bits_per_character:.4f}",
-            f"{one.perplexity:.3f}",
-        )
+        table.add_row(f"windows of {one.window:,}" if one.window else "one stream", *figures(one))
+    if learnt and how:
+        table.add_section()
+        table.add_row(f"dynamic, at {how.lr:g} every {how.segment:,}", *figures(learnt))
     console_for_tables().print(table)
+
+
+def figures(one: Evaluation) -> tuple[str, ...]:
+    """The figures of an evaluation, as they stand in the table."""
+    return (
+        f"{one.characters:,}",
+        f"{one.unknown_characters:,}",
+        f"{one.nats_per_character:.4f}",
+        f"{one.bits_per_character:.4f}",
+        f"{one.perplexity:.3f}",
+    )
