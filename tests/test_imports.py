@@ -42,6 +42,7 @@ FLOORS: list[set[str]] = [
         "folders",
         "recorder",
         "continuing",
+        "yardsticks",
         "resuming",
     },
     {"report", "web"},

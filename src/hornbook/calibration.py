@@ -56,14 +56,16 @@ def arranged(
     *,
     begun: float | None = None,
     figures: Callable[[], float] = lambda: 0.0,
+    ahead: Callable[[Text, TrainingSettings], object] = lambda *_: None,
     **changes: Any,
 ) -> Arranged:
     """The settings of a preset with some of them changed, as `settings` has them, and the plan of a training
     on a text; `epochs` or `minutes` say how long in place of `updates`.
 
     Minutes count from `begun`; they leave free the seconds that `figures` tells, which is asked only if they
-    are given. Raises what `settings` raises, SettingError for more than one length and for minutes that are
-    not enough for one update, and TextError for a text too short.
+    are given; what is to be done `ahead` is done then, before anything is measured. Raises what `settings`
+    raises, SettingError for more than one length and for minutes that are not enough for one update, and
+    TextError for a text too short.
     """
     begun = time.perf_counter() if begun is None else begun
     length, rest = lengths(changes)
@@ -75,6 +77,7 @@ def arranged(
         return planned(text, (), {**rest, "updates": max(1, round(epochs * streams.updates_per_epoch))})
     if not training.minutes:
         return model, training, Plan(training.updates)
+    ahead(text, training)
     plan = budget(text, model, training, begun, figures())
     model, training = possible(text, **length, **rest, updates=plan.total)
     return model, training, plan

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hornbook import yardsticks
 from hornbook.calibration import Arranged, arranged, dtype_words
 from hornbook.cli.display import Display, choose_display, hush
 from hornbook.cli.interrupts import Interrupts
@@ -22,6 +23,7 @@ from hornbook.events import Checkpoint, Event
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
 from hornbook.model import Model
+from hornbook.plan import Plan
 from hornbook.recorder import Recorder
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished
@@ -82,7 +84,7 @@ def train(
     ancestor = None if start is None else Ancestor.of(start)
     folder = choose_folder(text.name, out, name)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
-    planned = arranged(text, begun=begun, figures=rehearsed, **changes)
+    planned = arranged(text, begun=begun, figures=rehearsed, ahead=yardsticks.ahead, **changes)
     warn(dtype_words(changes.get("dtype"), *planned[:2]))
     display = choose_display(planned[1].seq_len, quiet)
     fresh = out is None and name is None
@@ -147,7 +149,7 @@ def train_into(
     happening = training_events(text, model, training, stop, plan, start, save_every)
     place = create(folder, text, model, training, fresh)
     with place.lock:
-        return keep(Recorder(place, text, model, training), happening, display)
+        return keep(Recorder(place, text, model, training), happening, display, plan)
 
 
 def resume_into(
@@ -171,12 +173,12 @@ def resume_into(
         how = resumed(run, text, lock, further, force, told, begun, rehearsed)
         start = how.start or first(Ancestor.again(training), how.text, training)
         happening = training_events(how.text, model, training, stop, how.plan, start, save_every)
-        return keep(Recorder(how.place, how.text, model, training), happening, display)
+        return keep(Recorder(how.place, how.text, model, training), happening, display, how.plan)
 
 
-def keep(recorder: Recorder, happening: Iterator[Event], display: Display) -> Run:
-    """Keep and show all events, and draw the figures. A TrainingFailed says where what was learnt before is
-    kept."""
+def keep(recorder: Recorder, happening: Iterator[Event], display: Display, plan: Plan) -> Run:
+    """Keep and show all events, draw the figures, and measure what others need for what is held out. A
+    TrainingFailed says where what was learnt before is kept."""
     folder = recorder.folder
     try:
         with display:
@@ -188,7 +190,9 @@ def keep(recorder: Recorder, happening: Iterator[Event], display: Display) -> Ru
             f"; go on with: hornbook resume {folder}" if isinstance(error, StorageError) and kept else ""
         )
         raise type(error)(f"{error}{kept}{further}") from error
-    return drawn(Run(folder))
+    run = drawn(Run(folder))
+    yardsticks.add(run, recorder.text, plan)
+    return run
 
 
 def drawn(run: Run) -> Run:

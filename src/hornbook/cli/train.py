@@ -90,9 +90,10 @@ def anew(typed: dict[str, Any], text: Text, begun: float) -> Arranged:
     """The settings and the plan of a new training."""
     from hornbook.calibration import arranged
     from hornbook.report.figures import rehearsed
+    from hornbook.yardsticks import ahead
 
     typed.setdefault("engine", engine_here())
-    return arranged(text, begun=begun, figures=rehearsed, **typed)
+    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, **typed)
 
 
 def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: float) -> Arranged:
@@ -238,6 +239,12 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
         print(printable(run.samples[-1]["text"]))
     if summary["validation"]:
         print(f"\nvalidation        {validation_words(run, summary)}", end="")
+        print(
+            "".join(
+                f"\n{line}" for line in yardstick_words(summary["validation"], run.config.training.minutes)
+            ),
+            end="",
+        )
     print(f"\nbest smooth loss  {loss_words(summary['best_smooth_loss'], seq_len)}")
     print(f"last smooth loss  {loss_words(summary['last_smooth_loss'], seq_len)}")
     print(
@@ -260,3 +267,18 @@ def validation_words(run: Run, summary: dict[str, Any]) -> str:
     read = validation["characters"]
     part = f"all {held_out:,}" if read == held_out else f"the first {read:,} of {held_out:,}"
     return f"{cost_words(validation['nats_per_character'])}, over {part} characters held out"
+
+
+def yardstick_words(validation: dict[str, Any], minutes: float) -> list[str]:
+    """What others need for the held-out part, a line each, or why that is not known in a training by time."""
+    from hornbook.cli.words import cost_words
+    from hornbook.yardsticks import NGRAM, XZ
+
+    found = validation.get("baselines")
+    if not found:
+        return [f"{NGRAM} and {XZ}    not measured: that needs more --minutes"] if minutes else []
+    before = f"after {found['trained_on']:,} characters"
+    names = {NGRAM: f"with Kneser-Ney smoothing, {before}", XZ: before}
+    return [
+        f"{name:<16}  {cost_words(found[name]['nats_per_character'])}, {how}" for name, how in names.items()
+    ]
