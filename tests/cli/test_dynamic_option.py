@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
 from hornbook import load
+from hornbook.cli.evaluate import figures
 from hornbook.dynamic import Dynamic
+from hornbook.evaluation import Evaluation
 
 
 def test_it_stands_beside_the_static_figure_and_the_run_stays_as_it_is(hornbook, held_out, story):
@@ -34,6 +37,12 @@ def test_the_table_has_a_row_for_it(hornbook, held_out):
     assert "one stream" in out
     assert "dynamic, at 0.0004 every 25" in out
     assert "dynamic" not in hornbook("eval", held_out).out
+
+
+def test_a_perplexity_that_is_large_takes_no_more_room():
+    assert figures(Evaluation(10, 0, math.log(2)))[-1] == "2.000"
+    assert figures(Evaluation(10, 0, 120.0))[-1] == "1.3e+52"
+    assert figures(Evaluation(10, 0, 1000.0))[-1] == "inf"
 
 
 @pytest.mark.parametrize(

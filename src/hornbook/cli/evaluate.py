@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hornbook.evaluation import Evaluation
     from hornbook.runs import Run
 
+LARGE = 1e6  # a perplexity that is told in two digits
+
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, such as runs/book.")],
@@ -141,5 +143,5 @@ def figures(one: Evaluation) -> tuple[str, ...]:
         f"{one.unknown_characters:,}",
         f"{one.nats_per_character:.4f}",
         f"{one.bits_per_character:.4f}",
-        f"{one.perplexity:.3f}",
+        f"{one.perplexity:.3f}" if one.perplexity < LARGE else f"{one.perplexity:.1e}",
     )
