@@ -68,6 +68,13 @@ template <class Real> class Network {
         return state;
     }
 
+    Result<Real> parameters() {
+        const Turn turn(busy_);
+        auto parameters = Fresh<Real>::make({size_t(at_.parameters())});
+        at_.unpack(parameters.data, trainer_.parameters);
+        return parameters.array;
+    }
+
     template <class Id>
     nb::tuple advance(Array<Id> ids, Array<int64_t> starts, Array<uint8_t> fresh, Array<double> rates) {
         require_vector("ids", ids), require_vector("rates", rates);
@@ -232,6 +239,7 @@ template <class Real> void bind_network(nb::module_& m, const char* name, const 
              exact("hidden"), nb::arg("smooth"), nb::arg("best_smooth"), nb::arg("best_update"),
              exact("best_parameters"))
         .def("get_state", &N::get_state)
+        .def("parameters", &N::parameters)
         .def("loss_and_gradients", &N::loss_and_gradients, exact("parameters"), exact("x"), exact("y"),
              exact("state"), exact("dstate"), nb::arg("dropout_update") = -1)
         .def("read", &N::read, exact("parameters"), exact("x"), exact("y"), exact("state"))

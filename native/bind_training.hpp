@@ -67,6 +67,13 @@ template <class Cell> class Core {
         return state;
     }
 
+    Result<Real> parameters() {
+        const Turn turn(busy_);
+        auto parameters = Fresh<Real>::make({size_t(at_.parameters())});
+        at_.unpack(parameters.data, trainer_.weights.block);
+        return parameters.array;
+    }
+
     template <class Id> nb::tuple advance(Array<Id> ids, Array<double> rates) {
         require_vector("ids", ids), require_vector("rates", rates);
         if (Size(ids.size()) < T_ + 1)
@@ -223,6 +230,7 @@ template <class Cell> void bind_core(nb::module_& m, const char* name) {
              exact("hidden"), nb::arg("smooth"), nb::arg("best_smooth"), nb::arg("best_update"),
              exact("best_parameters"))
         .def("get_state", &C::get_state)
+        .def("parameters", &C::parameters)
         .def("advance", &C::template advance<uint8_t>, exact("ids"), exact("rates"))
         .def("advance", &C::template advance<uint16_t>, exact("ids"), exact("rates"))
         .def("advance", &C::template advance<uint32_t>, exact("ids"), exact("rates"))

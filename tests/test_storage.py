@@ -149,6 +149,20 @@ def test_toml_comes_back_as_it_was(tmp_path):
     assert read_toml(tmp_path / "a.toml") == table
 
 
+def test_weights_of_several_types_are_read_by_safetensors_itself(tmp_path: Path) -> None:
+    tensors = {
+        "a": np.ones((3, 1), np.float32),
+        "b": np.arange(5.0),
+        "c": np.zeros((0, 2)),
+        "d": np.float32([7]),
+    }
+    write_tensors(tmp_path / "weights", tensors, {})
+    found = safetensors.numpy.load_file(tmp_path / "weights")
+    assert found.keys() == tensors.keys()
+    for name, array in tensors.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_tensors_come_back_to_the_bit_with_the_record_about_them(tmp_path, dtype):
     tensors = {

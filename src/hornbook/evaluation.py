@@ -96,5 +96,5 @@ def window_costs(engine: Engine, ids: Numbers, window: int) -> Reals:  # (N,)
 
 def read_windows(engine: Engine, ids: Numbers, starts: Numbers, length: int) -> Reals:
     """The nats of all characters but the first of each of several windows, one window after the other."""
-    zero = zero_state(engine.model, len(starts), engine.get_state().parameters.dtype)
+    zero = zero_state(engine.model, len(starts), engine.dtype)
     return read_lanes(engine, ids, starts, length, zero).T.ravel()

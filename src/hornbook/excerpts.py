@@ -43,7 +43,8 @@ class Excerpts:
             hidden = np.zeros_like(hidden)
         source = Source(self.training.seed, SAMPLE, state.update)
         start, length = Start(hidden, x[0, :1]), self.training.sample_length
-        ids, _ = self.engine.sample(start, length, Choice(), source)
+        now = self.engine.with_parameters(state.parameters)
+        ids, _ = now.sample(start, length, Choice(), source)
         return self.vocabulary.shown(self.vocabulary.decode(ids[0]))
 
     def passage(self, state: TrainingState, reading: Array) -> str:

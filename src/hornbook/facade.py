@@ -184,6 +184,7 @@ def keep(recorder: Recorder, happening: Iterator[Event], display: Display, plan:
         with display:
             for event in recorder.record(happening):
                 show(display, event)
+                del event  # nor here: see `record`
     except TrainingFailed as error:
         kept = f"\nwhat was learnt before is kept in {folder}" if folder.is_dir() else ""
         further = (

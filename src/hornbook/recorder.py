@@ -68,6 +68,7 @@ class Recorder:
                 case Finished():
                     self.finish(event)
             yield event
+            del event  # a checkpoint is not to stand in memory until the next one is made
 
     def plan(self, step: Planned) -> None:
         """Record a step of the plan, unless it stands there already, in a training that goes on."""

@@ -42,7 +42,7 @@ def start_after(engine: Engine, vocabulary: Vocabulary, prompt: str, state: Arra
     """Where writing starts: the state (L, S, 1, H), the zero state without one, or the state after all
     of the prompt but its last character, which is read next."""
     if state is None:
-        state = zero_state(engine.model, 1, engine.get_state().parameters.dtype)
+        state = zero_state(engine.model, 1, engine.dtype)
     ids = vocabulary.encode(prompt)
     for i in ids[:-1]:
         _, state = engine.step(np.array([i]), state)

@@ -32,7 +32,7 @@ class Selection:
         than for that one, it reads it again, so that both have read the same."""
         state, best = engine.get_state(), self.best
         hidden, lanes = state.hidden[:, :, :1], self.lanes(state.update)
-        found = self.held_out.evaluate(engine, hidden, lanes)
+        found = self.held_out.evaluate(engine.with_parameters(state.parameters), hidden, lanes)
         if best and best.lanes != lanes:
             again = self.held_out.evaluate(engine.with_parameters(best.parameters), best.hidden, lanes)
             best = replace(best, nats=again.nats_per_character, lanes=lanes)

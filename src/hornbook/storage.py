@@ -13,7 +13,7 @@ import os
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 import tomli_w
 
 from hornbook.cells.cell import Array
@@ -52,15 +51,17 @@ def storing(path: Path) -> Iterator[None]:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}; {advice}") from error
 
 
-def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:
-    """Write a file so that it is seen either as it was or whole, also after a power cut. What stood there
-    before is kept under the name `before`, where one is given."""
+def write_whole(
+    path: Path, content: bytes | Iterable[bytes | memoryview], before: Path | None = None
+) -> None:
+    """Write a file, or its pieces, so that it is seen either as it was or whole, also after a power cut. What
+    stood there before is kept under the name `before`, where one is given."""
     beside = path.with_name(f".{path.name}.new")
     with storing(path):
         try:
             beside.unlink(missing_ok=True)  # of a process that was killed; or a link to somewhere else
             with beside.open("xb") as file:
-                file.write(content)
+                file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
             if before is not None and path.exists():
@@ -122,7 +123,24 @@ def write_tensors(
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     record = {**about, CHECKSUM: checksum(arrays, about)}
     note = {"hornbook": json.dumps(record, sort_keys=True)}
-    write_whole(path, safetensors.numpy.save(arrays, metadata=note), before)
+    write_whole(path, laid_out(arrays, note), before)
+
+
+def laid_out(arrays: Mapping[str, Array], note: Mapping[str, str]) -> Iterator[bytes | memoryview]:
+    """Arrays and a note as the pieces of a file of safetensors; no array is copied."""
+    header: dict[str, Any] = {"__metadata__": dict(note)}
+    end, order = 0, sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    for name in order:
+        array = arrays[name]
+        kind, place = f"F{8 * array.itemsize}", [end, end + array.nbytes]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": place}
+        end += array.nbytes
+    words = json.dumps(header).encode()
+    words += b" " * (-len(words) % 8)  # so that the numbers begin at a multiple of their size
+    yield len(words).to_bytes(8, "little")
+    yield words
+    for name in order:
+        yield arrays[name].data
 
 
 def checksum(tensors: Mapping[str, Array], about: Mapping[str, Any]) -> str:

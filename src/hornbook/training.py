@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Training:
     text: Text
     settings: TrainingSettings
     engine: Engine
-    start: Checkpoint
+    start: InitVar[Checkpoint]  # too large to be kept
     stop: Callable[[], bool]
     plan: Plan
     save_every: float  # seconds
@@ -80,11 +80,10 @@ class Training:
     started: float = field(init=False)  # the moment of the first update
     saved: float = field(init=False)  # seconds at the last checkpoint
 
-    def __post_init__(self) -> None:
-        start = self.start
+    def __post_init__(self, start: Checkpoint) -> None:
         self.update, self.first_loss = start.state.update, start.first_loss
         self.lowest = start.state.best_smooth_loss, start.lowest_update
-        self.shown = start.shown
+        self.shown, self.saved = start.shown, start.seconds
         self.selection = Selection.of(self.text.ids, self.settings, start.best)
         ids = self.text.ids[: trained_on(len(self.text), self.settings)]
         self.streams = Streams.of(len(ids), self.settings)
@@ -96,8 +95,7 @@ class Training:
 
     def events(self) -> Iterator[Event]:
         """All events from here to the end."""
-        self.started = time.perf_counter() - self.start.seconds
-        self.saved = self.start.seconds
+        self.started = time.perf_counter() - self.saved
         if self.shown < 0:
             yield self.sampled()
         yield from self.correction()

@@ -34,6 +34,9 @@ class Core(Protocol):
     def get_state(self) -> TrainingState:
         """A copy of all that the core remembers."""
 
+    def parameters(self) -> Array:  # (P,)
+        """A copy of the parameters alone."""
+
     def advance(self, ids: Ids, rates: Floats) -> Advance:
         """Make one update for each learning rate."""
 
@@ -131,6 +134,11 @@ class Trained:
             state["best_update"],
             state["best_parameters"],
         )
+
+    def parameters(self) -> Array:  # (P,)
+        """A copy of the parameters alone."""
+        flat: Array = self.core.parameters()
+        return flat
 
     def hidden(self, state: Array) -> Array:
         """The state (L, S, B, H) as the compiled half takes it."""

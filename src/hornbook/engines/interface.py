@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,10 @@ class Engine(Protocol):
     """One network of one dtype, with the training that changes it."""
 
     model: ModelSettings
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of all arrays that go in and out."""
 
     def __init__(
         self,

@@ -113,7 +113,7 @@ class NativeEngine:
     def current(self) -> Array:  # (P,)
         """The parameters as they are now."""
         if not self.parameters.size:
-            self.parameters = self.core.get_state().parameters
+            self.parameters = self.core.parameters()
         return self.parameters
 
     def loss_and_gradients(
@@ -164,4 +164,17 @@ class NativeEngine:
     def with_parameters(self, parameters: Array) -> NativeEngine:
         """The same network with other parameters; see `Engine`."""
         state = TrainingState.of_parameters(parameters, self.model, self.training)
-        return NativeEngine(self.model, self.training, state)
+        return ReadingEngine(self.model, self.training, state)
+
+
+class ReadingEngine(NativeEngine):
+    """One that will not train. Its core is never given a state, so what that keeps for training, which is
+    most of its memory, is never touched and takes no room."""
+
+    def set_state(self, state: TrainingState) -> None:
+        """Take over the parameters."""
+        self.parameters, self.sampler = contiguous(state.parameters, self.dtype), None
+
+    def get_state(self) -> TrainingState:
+        """The state of a training that would start here."""
+        return TrainingState.of_parameters(self.parameters, self.model, self.training)

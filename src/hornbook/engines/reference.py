@@ -132,6 +132,11 @@ class ReferenceEngine:
         self.clip = Clip.parse(training.clip)
         self.set_state(state)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of all arrays that go in and out."""
+        return self.parameters.dtype
+
     def set_state(self, state: TrainingState) -> None:
         """Take over a copy of all that is to be remembered."""
         self.update = state.update
