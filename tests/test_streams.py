@@ -111,6 +111,12 @@ def test_shuffled_an_epoch_reads_whole_chunks_in_an_order_of_its_own_each_once(
     ]
 
 
+def test_chunks_begin_anywhere_so_that_no_two_epochs_cut_the_text_alike() -> None:
+    order = Streams(1001, 5, 2, 4)  # 50 chunks of 20 characters fill it
+    first = {int(order.places(epoch * order.updates_per_epoch)[0]) % 20 for epoch in range(300)}
+    assert first == set(range(20))
+
+
 def test_the_seed_and_the_epoch_decide_the_order_of_chunks() -> None:
     def epoch_of(seed: int, epoch: int) -> list[int]:
         order = Streams(1000, 5, 1, 2, seed)

@@ -57,8 +57,10 @@ class Streams:
 
     @property
     def chunks(self) -> int:
-        """The whole chunks of a shuffled text."""
-        return (self.characters - 1) // (self.chunk * self.seq_len)
+        """The chunks of an epoch of a shuffled text: all that it holds, but one, so that they can begin
+        anywhere in the first; all, where there is none to spare."""
+        whole = (self.characters - 1) // (self.chunk * self.seq_len)
+        return whole - 1 if whole > self.streams else whole
 
     @property
     def updates_per_epoch(self) -> int:
@@ -89,8 +91,8 @@ class Streams:
 
 @lru_cache(maxsize=2)
 def shuffled(streams: Streams, epoch: int) -> tuple[int, Integers]:
-    """Where the first chunk of an epoch begins (what does not fill a chunk lies before it or behind the
-    last one) and the order of the chunks."""
+    """Where the first chunk of an epoch begins, and the order of the chunks: no two epochs cut the text at
+    the same places."""
     random = Source(streams.seed, ORDER, epoch).generator()
     rest = streams.characters - 1 - streams.chunks * streams.chunk * streams.seq_len
     return int(random.integers(0, rest + 1)), random.permutation(streams.chunks)
