@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,18 @@ import typer
 from hornbook.cli.words import printable
 
 if TYPE_CHECKING:
-    from hornbook.report.document import Document
+    from rich.table import Table as Printed
+
+    from hornbook.report.document import Document, Passage
+
+NARROWEST = 36  # letters in a passage's line, on a terminal
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders, such as runs/*.")],
     out: Annotated[Path, typer.Option(help="The page that is written.")] = Path("compare.html"),
 ) -> None:
-    """Set runs side by side: a table here, the same with a figure as a page.
+    """Set runs side by side: a table and what each writes here, the same with a figure as a page.
 
     Runs that differ only in their seed are drawn as one line, their mean, in a band.
     """
@@ -35,13 +40,13 @@ def compare(
 
 
 def show(document: Document) -> None:
-    """Print the notes and tables of a document."""
+    """Print the notes, the tables and the passages of a document."""
     from rich import box
     from rich.table import Table as Printed
     from rich.text import Text
 
     from hornbook.cli.words import console_for_tables
-    from hornbook.report.document import Note, Table
+    from hornbook.report.document import Beside, Note, Table
 
     console = console_for_tables()
     for block in (block for section in document.sections for block in section.blocks):
@@ -56,6 +61,23 @@ def show(document: Document) -> None:
             for row in rows:
                 printed.add_row(*(Text(printable(cell)) for cell in row))
             console.print(printed)
+        if isinstance(block, Beside):
+            together = max(1, console.width // NARROWEST)
+            for start in range(0, len(block.passages), together):
+                console.print(columns(block.passages[start : start + together]))
+
+
+def columns(passages: Sequence[Passage]) -> Printed:
+    """Passages beside each other."""
+    from rich import box
+    from rich.table import Table as Printed
+    from rich.text import Text
+
+    printed = Printed(box=box.SIMPLE_HEAD)
+    for passage in passages:
+        printed.add_column(printable(passage.title), overflow="fold", ratio=1)
+    printed.add_row(*(Text(printable("".join(s.text for s in passage.spans))) for passage in passages))
+    return printed
 
 
 def fitting(

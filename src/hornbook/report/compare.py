@@ -17,7 +17,18 @@ from hornbook.config import RHYTHM, ModelSettings, TrainingSettings
 from hornbook.errors import InputError
 from hornbook.markup import printable
 from hornbook.report.charts import COLOURS, chart, thinned
-from hornbook.report.document import Block, Document, Figure, Section, Table, note, say
+from hornbook.report.document import (
+    Beside,
+    Block,
+    Document,
+    Figure,
+    Passage,
+    Section,
+    Table,
+    note,
+    say,
+    spans,
+)
 from hornbook.report.wording import NOTHING, counted, listed
 from hornbook.runs import Run
 
@@ -98,7 +109,15 @@ def comparison(runs: Sequence[Run]) -> Document:
         figure(compared, differing),
         table(compared, differing),
     )
-    return Document("Runs compared", opening.partition(";")[0], (Section("Runs", blocks),)).numbered()
+    sections = [Section("Runs", blocks), *writing(compared)]
+    return Document("Runs compared", opening.partition(";")[0], tuple(sections)).numbered()
+
+
+def writing(compared: Sequence[Compared]) -> list[Section]:
+    """What the best models of the finished runs write."""
+    finished = [one for one in compared if one.run.summary.get("finished") and one.run.samples]
+    passages = (Passage(one.name, spans(str(one.run.samples[-1]["text"]))) for one in finished)
+    return [Section("What they write", (Beside(tuple(passages)),))] if finished else []
 
 
 def remarks(compared: Sequence[Compared]) -> tuple[Block, ...]:
