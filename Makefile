@@ -9,12 +9,15 @@ READY_DEV := $(VENV)/.ready-dev
 
 .PHONY: demo example docs test faults lint format bench sanitize wheel packaging clean
 
-# Trains on the built-in text; shows and writes everything, and ends with the paths of the report.
+# Trains on the built-in text, the classic recipe and a minute of fluent; shows what each writes, side by side,
+# and ends with the paths of the report.
 demo: $(READY)
 	$(BIN)/hornbook check
 	rm -rf build/demo
-	$(BIN)/hornbook train --out build/demo
-	$(BIN)/hornbook report build/demo --format all
+	$(BIN)/hornbook train --out build/demo/classic
+	$(BIN)/hornbook train --out build/demo/fluent --preset fluent --minutes 1
+	$(BIN)/hornbook compare build/demo/classic build/demo/fluent --out build/demo/compare.html
+	$(BIN)/hornbook report build/demo/classic --format all
 
 # The committed example: the classic recipe on the built-in text, and its report.
 example: $(READY)

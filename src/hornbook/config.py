@@ -245,7 +245,17 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cosine", "warmup": 50, "streams": 32, "seq_len": 64, "hidden": 128,
         "updates": 10_000, "sample_every": 1000,
     },
+    # What writes best after minutes; `fluent` has the rest, by the text and the time.
+    "fluent": {
+        "cell": "gru", "layers": 2, "hidden": 256, "dropout": 0.3, "init": "orthogonal",
+        "streams": 32, "seq_len": 64, "order": "shuffled", "chunk": 8, "objective": "mean",
+        "optimizer": "adam", "lr": 3e-3, "schedule": "linear", "warmup": 50, "clip": "norm:1",
+        "dtype": "mixed", "updates": 10_000, "sample_every": 1000,
+    },
 }  # fmt: skip
+ADVISED = (  # by fluent, where they are not set
+    "cell", "layers", "hidden", "dropout", "streams", "seq_len", "order", "chunk", "lr", "dtype",
+)  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
 LATER = frozenset({"start", "start_sha256"})  # runs of earlier versions do not have these

@@ -20,6 +20,7 @@ from hornbook.continuing import Ancestor, begin, first
 from hornbook.engines import default_engine
 from hornbook.errors import StorageError, TextError, TrainingFailed
 from hornbook.events import Checkpoint, Event
+from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
 from hornbook.model import Model
@@ -48,6 +49,7 @@ def train_events(
     check_text(text)
     ancestor = None if start is None else Ancestor.of(start)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
+    changes = advise(text, changes)[0]
     model, training, plan = arranged(text, **changes)
     warn(dtype_words(changes.get("dtype"), model, training))
     return training_events(text, model, training, plan=plan, start=first(ancestor, text, training))
@@ -84,9 +86,10 @@ def train(
     ancestor = None if start is None else Ancestor.of(start)
     folder = choose_folder(text.name, out, name)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
+    changes, reasons = advise(text, changes)
     planned = arranged(text, begun=begun, figures=rehearsed, ahead=yardsticks.ahead, **changes)
     warn(dtype_words(changes.get("dtype"), *planned[:2]))
-    display = choose_display(planned[1].seq_len, quiet)
+    display = choose_display(planned[1].seq_len, quiet, heading="\n".join(reasons))
     fresh = out is None and name is None
     with Interrupts() as interrupts:
         place = first(ancestor, text, planned[1])

@@ -49,6 +49,12 @@ def count(model: ModelSettings) -> int:
     return sum(math.prod(shape) for shape in shapes(model).values())
 
 
+def multiplied(model: ModelSettings) -> int:
+    """The weights that each character is multiplied with, forwards: all matrices but the first U, of which it
+    reads a row."""
+    return sum(math.prod(shape) for key, shape in shapes(model).items() if len(shape) == 2 and key != "U")
+
+
 def views(model: ModelSettings, flat: Array) -> dict[str, Array]:
     """Named views into a flat buffer (…, P): they share its memory, and its leading dimensions."""
     named, at = {}, 0

@@ -9,7 +9,7 @@ import pytest
 import hornbook
 from hornbook.cells import CELLS
 from hornbook.cli.flags import PANELS
-from hornbook.config import CELL_NAMES, OPTIMIZER_NAMES, settings
+from hornbook.config import ADVISED, CELL_NAMES, OPTIMIZER_NAMES, settings
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.report import recipe as words
 from hornbook.report.content import report_of
@@ -63,6 +63,11 @@ def test_the_equations_of_a_training_are_those_of_its_parts(cell, optimizer):
 )
 def test_a_line_says_what_is_summed_and_at_which_rate(changes, line):
     assert line in recipe(*settings(30, "classic", **changes))
+
+
+def test_all_that_fluent_has_chosen_is_said_again():
+    typed = flags(*settings(30, "fluent", updates=700))
+    assert {name[2:].replace("-", "_") for name in typed[::2]} == {*ADVISED, "preset", "updates"}
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=str)

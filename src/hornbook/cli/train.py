@@ -30,7 +30,7 @@ Flag = typer.Option
 def train(
     texts: Texts = None,
     preset: Annotated[
-        str | None, Flag(help="A recipe by name: classic, classic-adam, classic-best or plain.")
+        str | None, Flag(help="A recipe by name: classic, classic-adam, classic-best, plain or fluent.")
     ] = None,
     config: Annotated[Path | None, Flag(help="Repeat the run whose config.toml this is.")] = None,
     start: Annotated[
@@ -58,6 +58,7 @@ def train(
     from hornbook.cli.interrupts import Interrupts
     from hornbook.continuing import begin, first
     from hornbook.facade import train_into
+    from hornbook.fluent import advise
     from hornbook.folders import choose_folder
 
     begun = time.perf_counter()
@@ -72,12 +73,13 @@ def train(
     said = typed
     typed = ancestor.usual(typed) if ancestor and not old else {**shape_of(old), **typed}
     text, typed = begin(ancestor, text, typed)
+    typed, reasons = (typed, []) if old else advise(text, {"engine": engine_here(), **typed})
     arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
     for sentence in idle(said, arranged[1]):
         warn(sentence)
     words = [ancestor_words(ancestor, text)] if ancestor else []
-    words += [] if old else [preset_words(arranged[1])]
+    words += [] if old else [preset_words(arranged[1]), *(f"  {reason}" for reason in reasons)]
     display = choose_display(arranged[1].seq_len, quiet, as_json, "\n".join(words))
     fresh = out is None and name is None
     with Interrupts() as interrupts:

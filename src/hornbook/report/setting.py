@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hornbook.config import (
+    ADVISED,
     PRESETS,
     RHYTHM,
     ModelSettings,
@@ -226,7 +227,7 @@ def flags(model: ModelSettings, training: TrainingSettings) -> list[str]:
     """The flags that make these settings: the preset, where it is not the one that would be taken, and what
     differs from it."""
     length = "minutes" if training.minutes else "updates"
-    said = (length, *AFTER) if training.start else (length,)
+    said = [length, *(AFTER if training.start else ()), *(ADVISED if training.preset == "fluent" else ())]
     usual = settings(model.vocabulary, training.preset, **{length: getattr(training, length)})
     given, default = ({**to_table(pair[0]), **to_table(pair[1])} for pair in ((model, training), usual))
     planned = ("updates", *RHYTHM) if training.minutes else ()

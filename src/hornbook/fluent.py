@@ -1,0 +1,150 @@
+"""Preset fluent: a network and a recipe that suit a text and a time, each choice with its reason.
+
+The choices follow from N, the characters to train on, and n, those that the time allows for a network of a
+size at the speed of this machine. The rules are fitted to the trials of docs/fluent.md. A setting that is
+made already is left as it is, and the others follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hornbook.calibration import Trial, lengths, possible
+from hornbook.config import ModelSettings, TrainingSettings, lower, settings
+from hornbook.engines import why_not_mixed
+from hornbook.parameters import multiplied
+from hornbook.streams import trained_on
+from hornbook.text import Text
+
+NAME = "fluent"
+MINUTES = 3.0  # where nothing else says how long
+LEARNING = 0.95  # of the time; samples and evaluations have the rest
+THOROUGH = 200.0  # seconds that are planned by one second of measuring, and longer times too
+STREAMS, SEQ_LEN, CHUNK = 32, 64, 8
+UPDATES = 4  # in an epoch, at least
+SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
+READ = 10  # characters that are read for each weight, at least
+RATES = ((256, 3e-3), (8192, 2e-3))  # up to so many hidden units
+DROPOUT = ((1.5, 0.0), (4, 0.1), (8, 0.2), (20, 0.3), (60, 0.4), (1e9, 0.5))  # up to so many epochs
+
+
+@dataclass
+class Advice:
+    """Settings of a training, those that are made already and those that are advised, and the reasons."""
+
+    said: dict[str, Any]
+    given: dict[str, Any] = field(init=False)
+    reasons: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.given = dict(self.said)
+
+    def take(self, why: str, **values: Any) -> None:
+        """Advise these values, but for the settings that are made already."""
+        new = {name: value for name, value in values.items() if name not in self.said}
+        if new:
+            self.given |= new
+            self.reasons.append(f"{typed(new)}: {why}")
+
+
+def advise(text: Text, changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The settings of a training on a text, with what is advised beside those that are made, and a reason a
+    line; as they are, unless their preset is fluent. Raises what `settings` raises."""
+    said = {name: value for name, value in changes.items() if value is not None}
+    if lower(said.get("preset", "")) != NAME:
+        return said, []
+    advice = Advice(said)
+    if not lengths(said)[0]:
+        advice.take("nothing says how long", minutes=MINUTES)
+    training = possible(text, **lengths(said)[1])[1]
+    characters = trained_on(len(text), training)
+    order(advice, characters)
+    precision(advice, text)
+    network(advice, text, characters)
+    return advice.given, advice.reasons
+
+
+def typed(settings: Mapping[str, Any]) -> str:
+    """Settings as they are typed."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+
+
+def order(advice: Advice, characters: int) -> None:
+    """How a text of so many characters is read."""
+    seq_len = advice.said.get("seq_len") or halved(SEQ_LEN, (characters - 1) // UPDATES)
+    streams = advice.said.get("streams") or halved(STREAMS, (characters - 1) // (UPDATES * seq_len))
+    chunk = max(1, min(CHUNK, (characters - 1) // (UPDATES * seq_len * streams)))
+    advice.take(
+        f"{streams * seq_len:,} of {characters:,} characters in an update", streams=streams, seq_len=seq_len
+    )
+    advice.take("no two epochs are alike, so less is learnt by heart", order="shuffled", chunk=chunk)
+
+
+def halved(size: int, most: int) -> int:
+    """A size, halved until it is at most so much, or 1."""
+    while size > max(most, 1):
+        size //= 2
+    return size
+
+
+def precision(advice: Advice, text: Text) -> None:
+    """In which numbers the products are made."""
+    asked = {**advice.given, "dtype": "mixed"}
+    why = why_not_mixed(*settings(len(text.vocabulary), **lengths(asked)[1]))
+    if why:
+        advice.take(why, dtype="float32")
+    else:
+        advice.take("nearly twice as fast on this processor, and learns as much", dtype="mixed")
+
+
+def network(advice: Advice, text: Text, characters: int) -> None:
+    """The network: the largest that the time suffices for, and what suits it."""
+    model, training = possible(text, **lengths(advice.given)[1])
+    n = reader(advice.given, text, model, training)
+    fitting = [size for size in sizes(advice, model) if n(size) >= READ * multiplied(size)]
+    model = max(fitting or sizes(advice, model)[:1], key=multiplied)
+    each, epochs = n(model) / multiplied(model), n(model) / characters
+    advice.take(
+        f"the largest that reads {READ} characters for each weight in that time ({each:,.0f})",
+        cell=model.cell,
+        layers=model.layers,
+        hidden=model.hidden,
+    )
+    advice.take(
+        f"the text is read {epochs:,.1f} times, so that much could be learnt by heart"
+        if epochs > 1
+        else "no part of the text is read twice",
+        dropout=up_to(DROPOUT, epochs),
+    )
+    advice.take(f"learns fastest with {model.hidden} units", lr=up_to(RATES, model.hidden))
+
+
+def sizes(advice: Advice, model: ModelSettings) -> list[ModelSettings]:
+    """The sizes to choose from, but for what is set already."""
+    said = advice.said
+    return [
+        replace(model, layers=said.get("layers", layers), hidden=said.get("hidden", hidden))
+        for layers, hidden in SIZES
+    ]
+
+
+def reader(
+    given: Mapping[str, Any], text: Text, model: ModelSettings, training: TrainingSettings
+) -> Callable[[ModelSettings], float]:
+    """The characters that a network of a size reads in the length that is given; for minutes, the speed of
+    this machine is measured."""
+    update = training.streams * training.seq_len
+    if "updates" in given:
+        return lambda _: given["updates"] * update
+    if "epochs" in given:
+        return lambda _: given["epochs"] * trained_on(len(text), training)
+    seconds = LEARNING * 60 * given["minutes"]
+    took = Trial(text, model, training).seconds_of_an_update(min(seconds, THOROUGH))
+    return lambda size: seconds * update / took * multiplied(model) / multiplied(size)
+
+
+def up_to(steps: tuple[tuple[float, float], ...], number: float) -> float:
+    """The value of the first step that reaches so far, or of the last."""
+    return next((value for limit, value in steps if number <= limit), steps[-1][1])

@@ -1,0 +1,142 @@
+"""Preset fluent: every text and every length get settings that fit, and what is set stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hornbook import SettingError, Text, read_text, train, train_events
+from hornbook.calibration import Trial, possible
+from hornbook.cli.main import app
+from hornbook.config import ADVISED
+from hornbook.fluent import READ, SIZES, advise
+from hornbook.parameters import multiplied
+from hornbook.streams import Streams
+
+
+def of(characters: int, kinds: int = 60) -> Text:
+    """A text of so many characters, of so many kinds."""
+    random = np.random.default_rng(7)
+    letters = np.array([chr(0x4E00 + i) for i in range(kinds)])
+    return Text.from_string("".join(letters[random.integers(0, kinds, characters)]))
+
+
+def advised(text: Text, **changes):
+    """What is chosen for a text, and the settings that this makes."""
+    chosen, reasons = advise(text, {"preset": "fluent", "engine": "native", **changes})
+    assert reasons
+    rest = {name: value for name, value in chosen.items() if name not in ("minutes", "epochs")}
+    return chosen, possible(text, **rest)
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    """A machine on which an update of the trial takes so many seconds."""
+
+    def takes(seconds: float) -> None:
+        monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: seconds)
+
+    return takes
+
+
+def test_other_presets_are_left_alone():
+    text = of(100)
+    assert advise(text, {"hidden": 7}) == ({"hidden": 7}, [])
+    assert advise(text, {"preset": "plain", "lr": None}) == ({"preset": "plain"}, [])
+
+
+@pytest.mark.parametrize("length", [{"epochs": 1}, {"epochs": 200}, {"updates": 1}, {"updates": 100_000}])
+@pytest.mark.parametrize("characters", [3, 20, 300, 5000, 200_000])
+def test_every_text_can_be_trained_on(characters, length):
+    text = of(characters, kinds=min(characters, 60))
+    chosen, (_, training) = advised(text, **length)
+    assert set(ADVISED) <= set(chosen)
+    assert Streams.of(characters, training).updates_per_epoch >= 1
+    assert training.streams * training.seq_len <= characters
+
+
+def test_a_text_of_three_hundred_characters_trains_a_small_network():
+    events = list(train_events(of(300), "fluent", epochs=1, engine="reference"))
+    assert events[-1].complete
+
+
+@pytest.mark.parametrize("said", [{"hidden": 77}, {"layers": 3}, {"cell": "lstm"}, {"dropout": 0.25},
+                                  {"streams": 5}, {"seq_len": 33}, {"chunk": 2}, {"lr": 0.01},
+                                  {"order": "text"}, {"dtype": "float32"}], ids=str)  # fmt: skip
+def test_what_is_said_is_kept_and_given_no_reason(said):
+    ((name, value),) = said.items()
+    chosen, reasons = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
+    assert chosen[name] == value
+    assert not any(f"--{name.replace('_', '-')} " in reason for reason in reasons)
+
+
+def test_each_choice_is_told_with_its_reason_in_a_line_that_can_be_typed():
+    chosen, reasons = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
+    typed = " ".join(reason.partition(":")[0] for reason in reasons).split()
+    assert {name[2:].replace("-", "_") for name in typed[::2]} == set(ADVISED)
+    assert all(str(chosen[name[2:].replace("-", "_")]) == value
+               for name, value in zip(typed[::2], typed[1::2], strict=True))  # fmt: skip
+
+
+def test_a_longer_training_gets_a_larger_network_and_never_one_it_has_no_time_for():
+    text, found = of(5000), []
+    for updates in (10, 100, 1000, 10_000, 100_000, 10**6):
+        _, (model, training) = advised(text, updates=updates)
+        read = updates * training.streams * training.seq_len
+        smallest = (model.layers, model.hidden) == SIZES[0]
+        assert read >= READ * multiplied(model) or smallest
+        found.append(multiplied(model))
+    assert found == sorted(found)
+    assert found[0] < found[-1]
+
+
+def test_the_more_often_a_text_is_read_the_more_is_left_out():
+    text = of(5000)
+    dropout = [advised(text, epochs=epochs)[0]["dropout"] for epochs in (1, 3, 6, 15, 40, 1000)]
+    assert dropout == sorted(dropout)
+    assert dropout[0] == 0 < dropout[-1]
+
+
+def test_a_fast_machine_gets_a_larger_network_than_a_slow_one(speed):
+    text, sizes = of(50_000), []
+    for seconds in (1.0, 0.1, 0.01, 0.001):
+        speed(seconds)
+        chosen, (model, _) = advised(text)
+        assert chosen["minutes"] == 3
+        sizes.append(multiplied(model))
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_where_bfloat16_is_missing_it_says_so(monkeypatch):
+    monkeypatch.setattr("hornbook.fluent.why_not_mixed", lambda model, training: "this processor cannot")
+    chosen, reasons = advise(of(5000), {"preset": "fluent", "epochs": 2})
+    assert chosen["dtype"] == "float32"
+    assert "--dtype float32: this processor cannot" in reasons
+
+
+def test_wrong_settings_are_refused_as_ever():
+    for wrong in ({"minutes": -1}, {"hidden": 0}, {"updates": 5, "minutes": 2}, {"colour": "red"}):
+        with pytest.raises(SettingError):
+            advise(of(5000), {"preset": "fluent", "engine": "native", **wrong})
+
+
+def test_a_run_keeps_what_was_chosen_and_its_config_repeats_it_without_choosing(tmp_path, monkeypatch):
+    text = tmp_path / "book.txt"
+    text.write_text("a sentence like any other, and another one.\n" * 100)
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    run = train(read_text(text), "fluent", epochs=0.5, out=tmp_path / "run", quiet=True)
+    assert run.config.training.preset == "fluent"
+    assert run.config.model.cell == "gru"
+
+    def never(*_: object) -> None:
+        raise AssertionError("nothing is to be chosen again")
+
+    monkeypatch.setattr("hornbook.fluent.advise", never)
+    again = tmp_path / "again"
+    config = str(tmp_path / "run" / "config.toml")
+    result = CliRunner().invoke(app, ["train", "--config", config, "--out", str(again), "--quiet"])
+    assert result.exit_code == 0, result.output
+    best = "best.safetensors"
+    assert (again / best).read_bytes() == (run.folder / best).read_bytes()
