@@ -7,7 +7,7 @@ NATIVE := $(wildcard native/*.hpp native/*.cpp)
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo example docs test faults lint format bench sanitize wheel packaging clean
+.PHONY: demo example docs test faults lint format bench quality sanitize wheel packaging clean
 
 # Trains on the built-in text, the classic recipe and a minute of fluent; shows what each writes, side by side,
 # and ends with the paths of the report.
@@ -56,6 +56,12 @@ format: $(READY_DEV)
 bench: $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks
+
+# What is learnt in minutes: preset fluent beside PyTorch, and the classic recipes, on the built-in text or on
+# those in TEXTS (half an hour for each), with the classic recipes on the first of them.
+quality: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	$(BIN)/python -m benchmarks.quality $(TEXTS) --minutes 1 3 15 --classic $(or $(firstword $(TEXTS)),-)
 
 # The core with AddressSanitizer and UBSan, in an environment of its own, under the tests that call it: all
 # levels, but not 4,437 symbols (they walk the paths of 200 for longer) nor the errors of exp, tanh and log.
