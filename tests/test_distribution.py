@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,8 @@ def test_logits_of_any_size_do_not_overflow_and_are_not_changed() -> None:
         ({"temperature": 101}, "temperature"),
         ({"temperature": math.nan}, "temperature"),
         ({"temperature": math.inf}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"top_p": "wide"}, "top-p"),
         ({"top_k": -1}, "top-k"),
         ({"top_k": 1.5}, "top-k"),
         ({"top_p": 0}, "top-p"),
@@ -118,7 +121,7 @@ def test_logits_of_any_size_do_not_overflow_and_are_not_changed() -> None:
         ({"top_p": math.nan}, "top-p"),
     ],
 )
-def test_a_choice_out_of_range_is_refused_by_name(values: dict[str, float], named: str) -> None:
+def test_a_choice_out_of_range_is_refused_by_name(values: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingError, match=rf"{named} is .*expected"):
         Choice(**values)  # type: ignore[arg-type]
 

@@ -108,7 +108,7 @@ def test_what_is_wrong_is_told_at_once(changes, error, folder):
 def test_train_gives_the_run_and_load_its_model(undrawn):
     run = hornbook.train(TEXT, out="a", quiet=True, **SETTINGS)
     assert run.summary["finished"]
-    assert hornbook.load("a").sample(20) == run.model().sample(20)
+    assert hornbook.load("a").sample(20) == hornbook.load(run).sample(20) == run.model().sample(20)
     assert (hornbook.load("a", "last").flat == run.model("last").flat).all()
 
 
@@ -180,7 +180,7 @@ class Pressing(Display):
 
 
 def test_ctrl_c_ends_a_training_and_gives_the_run(undrawn, monkeypatch):
-    monkeypatch.setattr("hornbook.facade.choose_display", lambda seq_len, quiet: Pressing(seq_len))
+    monkeypatch.setattr("hornbook.facade.choose_display", lambda seq_len, quiet, heading: Pressing(seq_len))
     before = signal.getsignal(signal.SIGINT)
     run = hornbook.train(TEXT, **{**SETTINGS, "updates": 10**9})
     assert run.summary["finished"] is False
@@ -196,7 +196,7 @@ def test_training_works_in_a_thread_and_leaves_signals_alone(undrawn, monkeypatc
         def show(self, event):
             seen.append((signal.getsignal(signal.SIGINT), threading.current_thread()))
 
-    monkeypatch.setattr("hornbook.facade.choose_display", lambda seq_len, quiet: Watching(seq_len))
+    monkeypatch.setattr("hornbook.facade.choose_display", lambda seq_len, quiet, heading: Watching(seq_len))
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(hornbook.train, TEXT, **SETTINGS).result()
     assert run.summary["finished"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import inspect
 import pkgutil
 import subprocess
@@ -113,3 +114,7 @@ def test_a_module_and_all_that_is_public_in_it_have_a_docstring(name):
             continue
         if inspect.isclass(thing) or inspect.isfunction(thing):
             assert thing.__doc__, f"{name}.{key}"
+
+
+def test_the_version_is_that_of_the_package():
+    assert hornbook.__version__ == importlib.metadata.version("hornbook")

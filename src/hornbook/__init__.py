@@ -8,7 +8,7 @@
     print(model.sample(500, temperature=0.8))
     gradients = model.gradients(text[:26])          # {"U": array (K, H), "W": …}
 
-The names below are public; each is imported when it is first used.
+The names below are public, and `__version__`; each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"hornbook.{home}"), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version("hornbook")
     raise AttributeError(f"module 'hornbook' has no attribute {name!r}")
 
 

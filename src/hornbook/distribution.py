@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hornbook.cells.cell import Array
-from hornbook.config import integer
+from hornbook.config import integer, real
 from hornbook.errors import SettingError
 
 Probabilities = npt.NDArray[np.float64]
@@ -29,11 +29,11 @@ class Choice:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature <= 100:
+        number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
+        if not number or not 0 <= self.temperature <= 100:
             raise SettingError(f"temperature is {self.temperature!r}; expected a number from 0 to 100")
         integer("top-k", self.top_k, 0, 0x110000)
-        if not 0 < self.top_p <= 1:
-            raise SettingError(f"top-p is {self.top_p!r}; expected a number above 0, at most 1")
+        real("top-p", self.top_p, 0, 1)
 
 
 def probabilities(logits: Array, choice: Choice) -> Probabilities:  # (…, K) -> (…, K)

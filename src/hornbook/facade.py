@@ -97,7 +97,7 @@ def train(
 
 
 def resume(
-    folder: str | Path,
+    folder: str | Path | Run,
     text: Text | None = None,
     *,
     updates: int | str | None = None,
@@ -216,7 +216,7 @@ def show(display: Display, event: Event) -> None:
         hush(sys.stdout.fileno())
 
 
-def load(folder: str | Path, which: str = "best") -> Model:
-    """The model of a run folder: at the lowest validation loss, or smooth loss without one (`best`), or after
-    the last update (`last`). Raises RunFolderError."""
+def load(folder: str | Path | Run, which: str = "best") -> Model:
+    """The model of a run, or of its folder: at the lowest validation loss, or smooth loss without one
+    (`best`), or after the last update (`last`). Raises RunFolderError."""
     return Run(folder).model(which)

@@ -183,10 +183,10 @@ def most_bytes(config: Config) -> int:
 
 
 class Run:
-    """A run folder, read. Raises RunFolderError for a folder that is not one."""
+    """A run folder, read; of a Run, its folder again. Raises RunFolderError for a folder that is not one."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path | Run) -> None:
+        self.folder: Path = folder.folder if isinstance(folder, Run) else Path(folder)
         if not self.folder.is_dir():
             raise RunFolderError(f"{folder} is not a folder; name a run, such as runs/book")
         self.config = read_config(self.folder / CONFIG)
