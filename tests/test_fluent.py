@@ -56,8 +56,9 @@ def test_every_text_can_be_trained_on(characters, length):
     assert training.streams * training.seq_len <= characters
 
 
-def test_a_text_of_three_hundred_characters_trains_a_small_network():
-    events = list(train_events(of(300), "fluent", epochs=1, engine="reference"))
+@pytest.mark.parametrize("validation", [0.0, 0.1, 0.5])
+def test_a_text_of_three_hundred_characters_trains_a_small_network(validation):
+    events = list(train_events(of(300), "fluent", epochs=1, engine="reference", validation=validation))
     assert events[-1].complete
 
 

@@ -60,7 +60,7 @@ def advise(text: Text, changes: Mapping[str, Any]) -> tuple[dict[str, Any], list
         advice.take("nothing says how long", minutes=MINUTES)
     training = possible(text, **lengths(said)[1])[1]
     characters = trained_on(len(text), training)
-    order(advice, characters)
+    order(advice, characters, len(text) - characters)
     precision(advice, text)
     network(advice, text, characters)
     return advice.given, advice.reasons
@@ -71,9 +71,10 @@ def typed(settings: Mapping[str, Any]) -> str:
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
 
 
-def order(advice: Advice, characters: int) -> None:
-    """How a text of so many characters is read."""
-    seq_len = advice.said.get("seq_len") or halved(SEQ_LEN, (characters - 1) // UPDATES)
+def order(advice: Advice, characters: int, held_out: int) -> None:
+    """How a text of so many characters is read, of which a window has to fit into what is held out."""
+    most = min((characters - 1) // UPDATES, held_out - 1 if held_out else characters)
+    seq_len = advice.said.get("seq_len") or halved(SEQ_LEN, most)
     streams = advice.said.get("streams") or halved(STREAMS, (characters - 1) // (UPDATES * seq_len))
     chunk = max(1, min(CHUNK, (characters - 1) // (UPDATES * seq_len * streams)))
     advice.take(
@@ -107,7 +108,9 @@ def network(advice: Advice, text: Text, characters: int) -> None:
     model = max(fitting or sizes(advice, model)[:1], key=multiplied)
     each, epochs = n(model) / multiplied(model), n(model) / characters
     advice.take(
-        f"the largest that reads {READ} characters for each weight in that time ({each:,.0f})",
+        f"the largest that reads {READ} characters for each weight in that time ({each:,.0f})"
+        if fitting
+        else f"the smallest: in that time it reads {each:,.1f} characters for each weight",
         cell=model.cell,
         layers=model.layers,
         hidden=model.hidden,
