@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from hornbook import SettingError, Text, read_text, train, train_events
-from hornbook.calibration import Trial, possible
+from hornbook.calibration import Trial, arranged, possible
 from hornbook.cli.main import app
 from hornbook.config import ADVISED
-from hornbook.fluent import READ, SIZES, advise
+from hornbook.fluent import EPOCHS, READ, SIZES, Advice, advise
 from hornbook.parameters import multiplied
 from hornbook.streams import Streams
 
@@ -24,8 +26,9 @@ def of(characters: int, kinds: int = 60) -> Text:
 
 def advised(text: Text, **changes):
     """What is chosen for a text, and the settings that this makes."""
-    chosen, reasons = advise(text, {"preset": "fluent", "engine": "native", **changes})
-    assert reasons
+    advice = advise(text, {"preset": "fluent", "engine": "native", **changes})
+    chosen = advice.given
+    assert advice.reasons
     rest = {name: value for name, value in chosen.items() if name not in ("minutes", "epochs")}
     return chosen, possible(text, **rest)
 
@@ -42,8 +45,8 @@ def speed(monkeypatch):
 
 def test_other_presets_are_left_alone():
     text = of(100)
-    assert advise(text, {"hidden": 7}) == ({"hidden": 7}, [])
-    assert advise(text, {"preset": "plain", "lr": None}) == ({"preset": "plain"}, [])
+    assert advise(text, {"hidden": 7}) == Advice({"hidden": 7})
+    assert advise(text, {"preset": "plain", "lr": None}) == Advice({"preset": "plain"})
 
 
 @pytest.mark.parametrize("length", [{"epochs": 1}, {"epochs": 200}, {"updates": 1}, {"updates": 100_000}])
@@ -67,13 +70,15 @@ def test_a_text_of_three_hundred_characters_trains_a_small_network(validation):
                                   {"order": "text"}, {"dtype": "float32"}], ids=str)  # fmt: skip
 def test_what_is_said_is_kept_and_given_no_reason(said):
     ((name, value),) = said.items()
-    chosen, reasons = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
+    advice = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
+    chosen, reasons = advice.given, advice.reasons
     assert chosen[name] == value
     assert not any(f"--{name.replace('_', '-')} " in reason for reason in reasons)
 
 
 def test_each_choice_is_told_with_its_reason_in_a_line_that_can_be_typed():
-    chosen, reasons = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
+    advice = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
+    chosen, reasons = advice.given, advice.reasons
     typed = " ".join(reason.partition(":")[0] for reason in reasons).split()
     assert {name[2:].replace("-", "_") for name in typed[::2]} == set(ADVISED)
     assert all(str(chosen[name[2:].replace("-", "_")]) == value
@@ -110,9 +115,22 @@ def test_a_fast_machine_gets_a_larger_network_than_a_slow_one(speed):
     assert sizes[0] < sizes[-1]
 
 
+def test_a_short_text_ends_a_training_by_time_before_it_is_learnt_by_heart(speed):
+    text = of(20_000)
+    speed(1e-5)
+    advice = advise(text, {"preset": "fluent", "engine": "native", "validation": 0.1, "minutes": 2})
+    training, plan = arranged(text, most=advice.most, **advice.given)[1:]
+    assert advice.most == EPOCHS
+    assert plan.total == round(EPOCHS * Streams.of(18_000, training).updates_per_epoch)
+    assert any(f"{EPOCHS} epochs at most" in reason for reason in advice.reasons)
+    speed(1.0)
+    assert advise(text, {"preset": "fluent", "engine": "native", "minutes": 2}).most == math.inf
+
+
 def test_where_bfloat16_is_missing_it_says_so(monkeypatch):
     monkeypatch.setattr("hornbook.fluent.why_not_mixed", lambda model, training: "this processor cannot")
-    chosen, reasons = advise(of(5000), {"preset": "fluent", "epochs": 2})
+    advice = advise(of(5000), {"preset": "fluent", "epochs": 2})
+    chosen, reasons = advice.given, advice.reasons
     assert chosen["dtype"] == "float32"
     assert "--dtype float32: this processor cannot" in reasons
 

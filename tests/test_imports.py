@@ -42,6 +42,7 @@ FLOORS: list[set[str]] = [
         "folders",
         "recorder",
         "continuing",
+        "fluent",
         "yardsticks",
         "resuming",
     },

@@ -7,6 +7,7 @@ measured too and kept free.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.config import LONGEST, ModelSettings, TrainingSettings, real, settings
+from hornbook.config import LONGEST, MOST_UPDATES, ModelSettings, TrainingSettings, real, settings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, why_not_mixed
 from hornbook.engines.interface import zero_state
@@ -57,13 +58,15 @@ def arranged(
     begun: float | None = None,
     figures: Callable[[], float] = lambda: 0.0,
     ahead: Callable[[Text, TrainingSettings], object] = lambda *_: None,
+    most: float = math.inf,
     **changes: Any,
 ) -> Arranged:
     """The settings of a preset with some of them changed, as `settings` has them, and the plan of a training
     on a text; `epochs` or `minutes` say how long in place of `updates`.
 
     Minutes count from `begun`; they leave free the seconds that `figures` tells, which is asked only if they
-    are given; what is to be done `ahead` is done then, before anything is measured. Raises what `settings`
+    are given; what is to be done `ahead` is done then, before anything is measured. They end early where the
+    text has been read through `most` times. Raises what `settings`
     raises, SettingError for more than one length and for minutes that are not enough for one update, and
     TextError for a text too short.
     """
@@ -74,11 +77,11 @@ def arranged(
     model, training = possible(text, **length, **rest)
     streams = check_text(text, training)
     if epochs is not None:
-        return planned(text, (), {**rest, "updates": max(1, round(epochs * streams.updates_per_epoch))})
+        return planned(text, (), {**rest, "updates": updates_of(epochs, streams)})
     if not training.minutes:
         return model, training, Plan(training.updates)
     ahead(text, training)
-    plan = budget(text, model, training, begun, figures())
+    plan = budget(text, model, training, begun, figures(), updates_of(most, streams))
     model, training = possible(text, **length, **rest, updates=plan.total)
     return model, training, plan
 
@@ -116,8 +119,18 @@ def check_text(text: Text, training: TrainingSettings) -> Streams:
     return Streams.of(trained_on(len(text), training), training)
 
 
+def updates_of(epochs: float, streams: Streams) -> int:
+    """So many times through the text, in updates."""
+    return max(1, round(min(epochs * streams.updates_per_epoch, MOST_UPDATES)))
+
+
 def budget(
-    text: Text, model: ModelSettings, training: TrainingSettings, begun: float, figures: float
+    text: Text,
+    model: ModelSettings,
+    training: TrainingSettings,
+    begun: float,
+    figures: float,
+    most: int = MOST_UPDATES,
 ) -> Budget:
     """The plan of a training by time. Raises SettingError where not even one update fits."""
     over = begun + 60 * training.minutes - figures
@@ -127,7 +140,7 @@ def budget(
     free = trial.seconds_of_the_end()
     left = over - time.perf_counter() - free
     check_fits(update, left, training.minutes)
-    return Budget(max(1, int(left / update)), over - free, over + GRACE)
+    return Budget(max(1, int(left / update)), over - free, over + GRACE, most=most)
 
 
 def check_fits(update: float, left: float, minutes: float) -> None:

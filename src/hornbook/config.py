@@ -248,7 +248,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # What writes best after minutes; `fluent` has the rest, by the text and the time.
     "fluent": {
         "cell": "gru", "layers": 2, "hidden": 256, "dropout": 0.3, "init": "orthogonal",
-        "streams": 32, "seq_len": 64, "order": "shuffled", "chunk": 8, "objective": "mean",
+        "streams": 16, "seq_len": 64, "order": "shuffled", "chunk": 8, "objective": "mean",
         "optimizer": "adam", "lr": 3e-3, "schedule": "linear", "warmup": 50, "clip": "norm:1",
         "dtype": "mixed", "updates": 10_000, "sample_every": 1000,
     },

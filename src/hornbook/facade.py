@@ -49,8 +49,8 @@ def train_events(
     check_text(text)
     ancestor = None if start is None else Ancestor.of(start)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
-    changes = advise(text, changes)[0]
-    model, training, plan = arranged(text, **changes)
+    advice = advise(text, changes)
+    model, training, plan = arranged(text, most=advice.most, **advice.given)
     warn(dtype_words(changes.get("dtype"), model, training))
     return training_events(text, model, training, plan=plan, start=first(ancestor, text, training))
 
@@ -86,10 +86,11 @@ def train(
     ancestor = None if start is None else Ancestor.of(start)
     folder = choose_folder(text.name, out, name)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
-    changes, reasons = advise(text, changes)
-    planned = arranged(text, begun=begun, figures=rehearsed, ahead=yardsticks.ahead, **changes)
+    advice = advise(text, changes)
+    ahead, most = yardsticks.ahead, advice.most
+    planned = arranged(text, begun=begun, figures=rehearsed, ahead=ahead, most=most, **advice.given)
     warn(dtype_words(changes.get("dtype"), *planned[:2]))
-    display = choose_display(planned[1].seq_len, quiet, heading="\n".join(reasons))
+    display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None
     with Interrupts() as interrupts:
         place = first(ancestor, text, planned[1])

@@ -7,6 +7,8 @@ made already is left as it is, and the others follow it.
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,21 +24,27 @@ NAME = "fluent"
 MINUTES = 3.0  # where nothing else says how long
 LEARNING = 0.95  # of the time; samples and evaluations have the rest
 THOROUGH = 200.0  # seconds that are planned by one second of measuring, and longer times too
-STREAMS, SEQ_LEN, CHUNK = 32, 64, 8
+SEQ_LEN, CHUNK = 64, 8
+A_CORE = 8  # streams, which share the weights that it reads,
+FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
 SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
-READ = 10  # characters that are read for each weight, at least
+READ = 12  # characters that are read for each weight, at least
+LEARNT = 10  # weights for each character of the text, at most
+EPOCHS = 25  # in a time; more are learnt by heart
 RATES = ((256, 3e-3), (8192, 2e-3))  # up to so many hidden units
 DROPOUT = ((1.5, 0.0), (4, 0.1), (8, 0.2), (20, 0.3), (60, 0.4), (1e9, 0.5))  # up to so many epochs
 
 
 @dataclass
 class Advice:
-    """Settings of a training, those that are made already and those that are advised, and the reasons."""
+    """The settings that a training is given, those that are made already (`said`) among them, the reasons, a
+    line each, and how many times the text is read at most."""
 
     said: dict[str, Any]
     given: dict[str, Any] = field(init=False)
     reasons: list[str] = field(init=False, default_factory=list)
+    most: float = math.inf  # epochs
 
     def __post_init__(self) -> None:
         self.given = dict(self.said)
@@ -49,13 +57,13 @@ class Advice:
             self.reasons.append(f"{typed(new)}: {why}")
 
 
-def advise(text: Text, changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The settings of a training on a text, with what is advised beside those that are made, and a reason a
-    line; as they are, unless their preset is fluent. Raises what `settings` raises."""
-    said = {name: value for name, value in changes.items() if value is not None}
+def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
+    """What is advised for a training on a text, beside the settings that are made; nothing, unless their
+    preset is fluent. Raises what `settings` raises."""
+    advice = Advice({name: value for name, value in changes.items() if value is not None})
+    said = advice.said
     if lower(said.get("preset", "")) != NAME:
-        return said, []
-    advice = Advice(said)
+        return advice
     if not lengths(said)[0]:
         advice.take("nothing says how long", minutes=MINUTES)
     training = possible(text, **lengths(said)[1])[1]
@@ -63,7 +71,7 @@ def advise(text: Text, changes: Mapping[str, Any]) -> tuple[dict[str, Any], list
     order(advice, characters, len(text) - characters)
     precision(advice, text)
     network(advice, text, characters)
-    return advice.given, advice.reasons
+    return advice
 
 
 def typed(settings: Mapping[str, Any]) -> str:
@@ -73,12 +81,14 @@ def typed(settings: Mapping[str, Any]) -> str:
 
 def order(advice: Advice, characters: int, held_out: int) -> None:
     """How a text of so many characters is read, of which a window has to fit into what is held out."""
-    most = min((characters - 1) // UPDATES, held_out - 1 if held_out else characters)
-    seq_len = advice.said.get("seq_len") or halved(SEQ_LEN, most)
-    streams = advice.said.get("streams") or halved(STREAMS, (characters - 1) // (UPDATES * seq_len))
-    chunk = max(1, min(CHUNK, (characters - 1) // (UPDATES * seq_len * streams)))
+    said, room = advice.said, (characters - 1) // UPDATES
+    seq_len = said.get("seq_len") or halved(SEQ_LEN, min(room, held_out - 1) if held_out else room)
+    cores = said.get("threads") or os.cpu_count() or 1
+    streams = said.get("streams") or halved(min(max(FEWEST, A_CORE * cores), MOST), room // seq_len)
+    chunk = max(1, min(CHUNK, room // (seq_len * streams)))
+    each = f"{streams * seq_len:,} characters in an update"
     advice.take(
-        f"{streams * seq_len:,} of {characters:,} characters in an update", streams=streams, seq_len=seq_len
+        f"{each}, few, for many updates; as many as keep the cores busy", streams=streams, seq_len=seq_len
     )
     advice.take("no two epochs are alike, so less is learnt by heart", order="shuffled", chunk=chunk)
 
@@ -101,26 +111,26 @@ def precision(advice: Advice, text: Text) -> None:
 
 
 def network(advice: Advice, text: Text, characters: int) -> None:
-    """The network: the largest that the time suffices for, and what suits it."""
+    """The network, and what suits it; how many times it reads the text at most."""
     model, training = possible(text, **lengths(advice.given)[1])
-    n = reader(advice.given, text, model, training)
-    fitting = [size for size in sizes(advice, model) if n(size) >= READ * multiplied(size)]
-    model = max(fitting or sizes(advice, model)[:1], key=multiplied)
-    each, epochs = n(model) / multiplied(model), n(model) / characters
+    n, free = reader(advice.given, text, model, training), sizes(advice, model)
+    fitting = [s for s in free if n(s) >= READ * multiplied(s) and LEARNT * characters >= multiplied(s)]
+    model = max(fitting or free[:1], key=multiplied)
+    which = f"the largest for {READ} characters a weight and more" if fitting else "the smallest"
+    each = n(model) / multiplied(model)
     advice.take(
-        f"the largest that reads {READ} characters for each weight in that time ({each:,.0f})"
-        if fitting
-        else f"the smallest: in that time it reads {each:,.1f} characters for each weight",
+        f"{which}; this machine reads {each:,.3g} in the time",
         cell=model.cell,
         layers=model.layers,
         hidden=model.hidden,
     )
-    advice.take(
-        f"the text is read {epochs:,.1f} times, so that much could be learnt by heart"
-        if epochs > 1
-        else "no part of the text is read twice",
-        dropout=up_to(DROPOUT, epochs),
-    )
+    epochs = n(model) / characters
+    if "minutes" in advice.given and epochs > EPOCHS:
+        advice.most = epochs = EPOCHS
+        advice.reasons.append(
+            f"{EPOCHS} epochs at most, in less time: more of so short a text is learnt by heart"
+        )
+    advice.take(f"{epochs:,.1f} times through the text", dropout=up_to(DROPOUT, epochs))
     advice.take(f"learns fastest with {model.hidden} units", lr=up_to(RATES, model.hidden))
 
 

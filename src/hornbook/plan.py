@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from hornbook.config import MOST_UPDATES
 from hornbook.events import Planned
 
 CLOSER = 0.9  # a correction is due when the time left has shrunk so far since the last look at the clock,
@@ -53,9 +54,9 @@ def total_after(steps: Sequence[Planned], update: int) -> int:
 
 
 class Budget(Plan):
-    """Updates until a moment. `planned` of them are expected at first; `end` is the moment at which the last
-    is to be made, `close` the one at which all reading ends. Where a training goes on that was planned, its
-    `steps` hold before the clock does."""
+    """Updates until a moment, but no more than `most`. `planned` of them are expected at first; `end` is the
+    moment at which the last is to be made, `close` the one at which all reading ends. Where a training goes
+    on that was planned, its `steps` hold before the clock does."""
 
     def __init__(
         self,
@@ -64,9 +65,10 @@ class Budget(Plan):
         close: float,
         clock: Callable[[], float] = time.perf_counter,
         steps: Sequence[Planned] = (),
+        most: int = MOST_UPDATES,
     ) -> None:
-        super().__init__(planned, steps)
-        self.end, self.close, self.clock = end, close, clock
+        super().__init__(min(planned, most), steps)
+        self.end, self.close, self.clock, self.most = end, close, clock, most
         self.marks: list[tuple[float, int]] = []  # (moment, updates made by then)
         self.due = 0.0  # the moment of the next look at the clock
 
@@ -83,7 +85,7 @@ class Budget(Plan):
         before = self.total - update
         if before and now < min(self.due, self.end):
             return None
-        remaining = max(0, int((self.end - now) * self.speed(now, update)))
+        remaining = max(0, min(int((self.end - now) * self.speed(now, update)), self.most - update))
         self.look(now, update)
         slack = SLACK * (before or update) if remaining else 0
         if abs(remaining - before) <= slack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,7 +59,7 @@ def train(
     from hornbook.cli.interrupts import Interrupts
     from hornbook.continuing import begin, first
     from hornbook.facade import train_into
-    from hornbook.fluent import advise
+    from hornbook.fluent import Advice, advise
     from hornbook.folders import choose_folder
 
     begun = time.perf_counter()
@@ -73,13 +74,17 @@ def train(
     said = typed
     typed = ancestor.usual(typed) if ancestor and not old else {**shape_of(old), **typed}
     text, typed = begin(ancestor, text, typed)
-    typed, reasons = (typed, []) if old else advise(text, {"engine": engine_here(), **typed})
-    arranged = again(old, config, typed, text, begun) if old and config else anew(typed, text, begun)
+    advice = Advice({}) if old else advise(text, {"engine": engine_here(), **typed})
+    arranged = (
+        again(old, config, typed, text, begun)
+        if old and config
+        else anew(advice.given, text, begun, advice.most)
+    )
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
     for sentence in idle(said, arranged[1]):
         warn(sentence)
     words = [ancestor_words(ancestor, text)] if ancestor else []
-    words += [] if old else [preset_words(arranged[1]), *(f"  {reason}" for reason in reasons)]
+    words += [] if old else [preset_words(arranged[1]), *(f"  {reason}" for reason in advice.reasons)]
     display = choose_display(arranged[1].seq_len, quiet, as_json, "\n".join(words))
     fresh = out is None and name is None
     with Interrupts() as interrupts:
@@ -88,14 +93,14 @@ def train(
     conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
-def anew(typed: dict[str, Any], text: Text, begun: float) -> Arranged:
+def anew(typed: dict[str, Any], text: Text, begun: float, most: float = math.inf) -> Arranged:
     """The settings and the plan of a new training."""
     from hornbook.calibration import arranged
     from hornbook.report.figures import rehearsed
     from hornbook.yardsticks import ahead
 
     typed.setdefault("engine", engine_here())
-    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, **typed)
+    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, most=most, **typed)
 
 
 def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: float) -> Arranged:
