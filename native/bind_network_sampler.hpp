@@ -3,8 +3,12 @@
 //   K symbols   H units   L layers   S states of the cell   M streams   n characters of each
 #pragma once
 
+#include <memory>
+#include <mutex>
+
 #include "arrays.hpp"
 #include "network_checks.hpp"
+#include "network_portions.hpp"
 #include "network_reader.hpp"
 
 namespace hornbook {
@@ -50,8 +54,8 @@ template <class Real> class NetworkSampler {
         auto ids = Fresh<int64_t>::make({size_t(M), size_t(n)});
         if (M > 0) {
             nb::gil_scoped_release free_python;
-            write_text(given_.weights, ids.data, state.data(), last.data(), M, n, {temperature, top_k, top_p},
-                       {seed, purpose, first_stream, update}, position, cores);
+            write(ids.data, state.data(), last.data(), M, n, {temperature, top_k, top_p},
+                  {seed, purpose, first_stream, update}, position, cores);
         }
         return ids.array;
     }
@@ -59,6 +63,20 @@ template <class Real> class NetworkSampler {
   private:
     const NetworkLayout<Real> at_;
     const Given<Real> given_;
+    mutable std::mutex mutex_;  // held while a portioned network writes: its portions have room for one step
+    mutable std::unique_ptr<PortionedNetwork<Real>> portioned_;  // null where no stream was worth it yet
+
+    void write(int64_t* ids, Real* state, int64_t* last, Size M, Size n, const Taste& taste,
+               const Place& place, uint64_t position, Size threads) const {
+        constexpr Size least = 64;  // characters, for which it is worth starting a thread
+        const Size parts = M == 1 && n >= least ? PortionedNetwork<Real>::worth(at_, threads) : 1;
+        if (parts == 1)
+            return write_text(given_.weights, ids, state, last, M, n, taste, place, position, threads);
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (!portioned_ || portioned_->parts() != parts)
+            portioned_ = std::make_unique<PortionedNetwork<Real>>(given_.weights, parts);
+        portioned_->write(ids, state, *last, n, taste, place, position);
+    }
 };
 
 }  // namespace HORNBOOK_LEVEL

@@ -51,6 +51,7 @@ template <class Real> struct NetworkLayout {
     Size v_column() const { return (cell.blocks - cell.gates) * n; }  // where v begins in a cell's row
     Size inputs(Size l) const { return l ? H : K; }                   // rows of U
     Size widest() const { return std::max(columns(), k); }            // of all sums of products
+    Size read_each_time() const { return H * ((2 * L - 1) * columns() + k); }  // weights a character needs
     Size parameters() const {
         Size P = H * K + K;
         for (Size l = 0; l < L; ++l) P += (inputs(l) + H + 1) * cell.gates * H;

@@ -106,7 +106,7 @@ void read_one(const NetworkWeights<Real>& weights, const int64_t* ids, Size M, R
 }
 
 // ids (M, n), state (L, S, M, H) and last (M,) in and out; last[m] = -1: no character was read yet, the state
-// alone foretells the first. As Sampler of sampler.hpp, for every network.
+// alone foretells the first. As Sampler of sampler.hpp, for every network; see also network_portions.hpp.
 template <class Real>
 void write_text(const NetworkWeights<Real>& weights, int64_t* ids, Real* state, int64_t* last, Size M, Size n,
                 const Taste& taste, const Place& place, uint64_t position, Size threads) {

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -24,27 +25,41 @@ class Meeting {
         const unsigned now = round_.load();
         if (arrived_.fetch_add(1) + 1 == members_) {
             arrived_ = 0;
-            {
-                const std::lock_guard<std::mutex> lock(mutex_);
-                round_ = now + 1;
-            }
-            return next_.notify_all();
+            round_ = now + 1;
+            if (sleepers_.load() > 0) wake();
+            return;
         }
         for (int i = 0; i < spins; ++i) {
             if (round_.load(std::memory_order_acquire) != now) return;
             pause();
         }
-        std::unique_lock<std::mutex> lock(mutex_);
-        next_.wait(lock, [&] { return round_.load() != now; });
+        sleep(now);
     }
+
+    // How often somebody had to sleep.
+    int64_t slept() const { return slept_.load(std::memory_order_relaxed); }
 
   private:
     static constexpr int spins = 4000;  // some 50 microseconds
     const int members_;
-    std::atomic<int> arrived_{0};
+    std::atomic<int> arrived_{0}, sleepers_{0};
     std::atomic<unsigned> round_{0};
+    std::atomic<int64_t> slept_{0};
     std::mutex mutex_;
     std::condition_variable next_;
+
+    // Either the last to come sees that somebody sleeps, or who wants to sleep sees that all have come: each
+    // tells first and looks then.
+    void sleep(unsigned now) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        ++sleepers_, ++slept_;
+        next_.wait(lock, [&] { return round_.load() != now; });
+        --sleepers_;
+    }
+    void wake() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        next_.notify_all();
+    }
 
     static void pause() {
 #if defined(__x86_64__)
