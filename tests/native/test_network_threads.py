@@ -98,6 +98,71 @@ def test_threads_parts_and_other_streams_do_not_change_what_is_drawn(level, dtyp
         assert last[0] == many[2][m]
 
 
+def large_sampler(level, dtype, cell, mixed=False):
+    """A sampler whose network is worth dividing over three cores, and where its one stream stands."""
+    layers, hidden, symbols = 3, {"vanilla": 210, "gru": 130, "lstm": 117}[cell], 83
+    rng = np.random.default_rng(6)
+    flat = (rng.standard_normal(size(cell, symbols, hidden, layers)) / hidden**0.5).astype(dtype)
+    make = level.NetworkSampler32 if dtype is np.float32 else level.NetworkSampler64
+    start = rng.uniform(-0.9, 0.9, shape(cell, hidden, layers, 1)).astype(dtype)
+    return make(cell, symbols, hidden, layers, flat, mixed), start
+
+
+def written(sampler, start, last, parts, threads):
+    """One stream's characters, drawn in parts, and where it ends."""
+    state, last, said, position = start.copy(), np.array([last]), [], 0
+    for n in parts:
+        said.append(sampler.sample(state, last, n, position=position, threads=threads, seed=3))
+        position += n
+    return np.concatenate(said, axis=1), state, last
+
+
+def assert_all_write_alike(sampler, start):
+    """Whatever the threads, and however the text is divided, be its first character read or not."""
+    for last in (-1, 5):
+        alone = written(sampler, start, last, [150], 1)
+        for threads, parts in [(2, [150]), (3, [70, 1, 79]), (9, [80, 70]), (2, [64, 86])]:
+            for one, other in zip(alone, written(sampler, start, last, parts, threads), strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+@every_cell
+@every_dtype
+def test_a_stream_that_several_cores_write_together_is_the_same(level, dtype, cell):
+    assert_all_write_alike(*large_sampler(level, dtype, cell))
+    if dtype is np.float32 and level.has_pairs():
+        assert_all_write_alike(*large_sampler(level, dtype, cell, mixed=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no thread to a core")
+def test_so_it_is_where_the_threads_have_one_core_for_all(level):
+    sampler, start = large_sampler(level, np.float32, "gru")
+    mine = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(mine)})
+        assert_all_write_alike(sampler, start)
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+def test_two_callers_may_write_with_one_sampler(level):
+    sampler, start = large_sampler(level, np.float32, "lstm")
+    alone, texts = written(sampler, start, 5, [150], 1), []
+
+    def write():
+        texts.append(written(sampler, start, 5, [150], 2))
+
+    helpers = [threading.Thread(target=write) for _ in range(4)]
+    for helper in helpers:
+        helper.start()
+    for helper in helpers:
+        helper.join()
+    assert len(texts) == 4
+    for text in texts:
+        for one, other in zip(alone, text, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.skipif(not TASKS.exists(), reason="this system does not list the threads of a process")
 def test_no_thread_remains(level):
     before = set(os.listdir(TASKS))
