@@ -1,9 +1,9 @@
 """Writing: one stream and 64 at once, beside PyTorch, the peak of the cores and what their caches give.
 
 One stream multiplies each weight once a character, so it is as fast as the weights can be read. Weights that
-fit a core's L2 are to be 20 times as fast as PyTorch; larger ones are to be read at 70 % of what the cores can
-read again and again when each has its share of as much memory. 64 streams share what they read, and are to
-reach 60 % of the cores' peak.
+fit a core's L2 are to be 20 times as fast as PyTorch; larger ones are to be read at 70 % of what the cores
+can read again and again when each has its share of as much memory. 64 streams share what they read, and are
+to reach 60 % of the cores' peak.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def test_the_same_seed_and_number_write_the_same_text_and_others_another():
 
 
 def test_the_stream_is_the_sample_in_pieces():
-    pieces = list(MODEL.stream(100, seed=4))
+    pieces = list(MODEL.stream(300, seed=4))
     assert len(pieces) > 1
-    assert "".join(pieces) == MODEL.sample(100, seed=4)
+    assert "".join(pieces) == MODEL.sample(300, seed=4)
 
 
 @CASES("cut", [1, 2, 7, 30])

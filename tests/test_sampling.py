@@ -96,7 +96,7 @@ def test_a_prompt_is_read_and_its_last_character_is_left_to_be_read(
 
 
 @every_engine
-@pytest.mark.parametrize("length", [1, PIECE - 1, PIECE, PIECE + 1, 100])
+@pytest.mark.parametrize("length", [1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 3])
 def test_a_text_has_the_length_asked_for(
     writer: Callable[[str], Engine], prose: Text, engine: str, length: int
 ) -> None:

@@ -19,7 +19,8 @@ from hornbook.matching import CopyGuard
 from hornbook.philox import Source
 from hornbook.vocabulary import Vocabulary
 
-PIECE = 32  # characters drawn before the next are shown
+PIECE = 128  # characters drawn before the next are shown; enough for the core to share the work of one stream
+GUARDED = 32  # the same where some may be refused, and those after them drawn in vain
 
 
 def read_prompt(vocabulary: Vocabulary, prompt: str, unknown: str = "error") -> str:
@@ -95,7 +96,7 @@ def guarded(
     random number, from what is allowed. Raises SettingError where nothing is, after all that was written."""
     done = 0
     while done < length:
-        ids, after = engine.sample(start, min(PIECE, length - done), choice, source)
+        ids, after = engine.sample(start, min(GUARDED, length - done), choice, source)
         kept = unrefused(guard, history, ids[0])
         refused = kept < ids.shape[1]
         if refused:
