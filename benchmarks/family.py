@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import charts, generation, memory
+from benchmarks import charts, generation, memory, tables
 from benchmarks.contenders import Contender, both_cores, fastest, installed, race, ratio
 from benchmarks.sizes import Network
 from hornbook.engines.native import core
@@ -172,5 +172,6 @@ def measure(out: Path, machine: str, rounds: int, only: str = "") -> None:
         "resident_bytes": resident,
     }
     (out / "family.json").write_text(json.dumps(saved, indent=2))
+    (out / "family.md").write_text(tables.family(rows, written), encoding="utf-8")
     if rows:
         charts.family(rows, out / "family.svg", machine)
