@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import classic, family
 from hornbook.engines.native import chosen_level
-from hornbook.recorder import processor
+from hornbook.folders import processor
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from hornbook import read_text
 from hornbook.engines.native import chosen_level
-from hornbook.recorder import processor
+from hornbook.folders import processor
 
 SHARE = 0.1  # of a text that is held out
 SEEDS = (0, 1, 2)
