@@ -29,11 +29,11 @@ A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
 SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
-READ = 12  # characters that are read for each weight, at least
+READ = 4  # characters that are read for each weight, at least
 LEARNT = 10  # weights for each character of the text, at most
 EPOCHS = 25  # in a time; more are learnt by heart
-RATES = ((256, 3e-3), (8192, 2e-3))  # up to so many hidden units
-DROPOUT = ((1.5, 0.0), (4, 0.1), (8, 0.2), (20, 0.3), (60, 0.4), (1e9, 0.5))  # up to so many epochs
+RATES = ((512, 3e-3), (8192, 2e-3))  # up to so many hidden units
+DROPOUT = ((1.5, 0.0), (3, 0.1), (6, 0.2), (10, 0.3), (20, 0.4), (math.inf, 0.5))  # up to so many epochs
 
 
 @dataclass
@@ -116,22 +116,17 @@ def network(advice: Advice, text: Text, characters: int) -> None:
     n, free = reader(advice.given, text, model, training), sizes(advice, model)
     fitting = [s for s in free if n(s) >= READ * multiplied(s) and LEARNT * characters >= multiplied(s)]
     model = max(fitting or free[:1], key=multiplied)
-    which = f"the largest for {READ} characters a weight and more" if fitting else "the smallest"
-    each = n(model) / multiplied(model)
-    advice.take(
-        f"{which}; this machine reads {each:,.3g} in the time",
-        cell=model.cell,
-        layers=model.layers,
-        hidden=model.hidden,
-    )
+    why = "the largest that text and time suffice for" if fitting else "the smallest"
+    each = f"{n(model):,.0f} characters to read here, {n(model) / multiplied(model):,.3g} for each weight"
+    advice.take(f"{why}: {each}", cell=model.cell, layers=model.layers, hidden=model.hidden)
     epochs = n(model) / characters
     if "minutes" in advice.given and epochs > EPOCHS:
         advice.most = epochs = EPOCHS
         advice.reasons.append(
-            f"{EPOCHS} epochs at most, in less time: more of so short a text is learnt by heart"
+            f"at most {EPOCHS} times through the text, in less time: more of it would be learnt by heart"
         )
     advice.take(f"{epochs:,.1f} times through the text", dropout=up_to(DROPOUT, epochs))
-    advice.take(f"learns fastest with {model.hidden} units", lr=up_to(RATES, model.hidden))
+    advice.take(f"what learns fastest with {model.hidden} units", lr=up_to(RATES, model.hidden))
 
 
 def sizes(advice: Advice, model: ModelSettings) -> list[ModelSettings]:

@@ -1,0 +1,136 @@
+"""Makes docs/fluent.md: the trials that preset fluent's rules are fitted to.
+
+`python docs/fluent.py TEXT ...` makes those trials whose result is not in docs/fluent.json yet and whose text
+is among these files, by its name; then, or without a file, the page is made from what is there. A trial goes
+by updates, so its loss does not hang on the machine's speed.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+RESULTS, PAGE = ROOT / "docs" / "fluent.json", ROOT / "docs" / "fluent.md"
+COMMON = (
+    "--preset fluent --validation 0.1 --cell gru --lr 0.003 --order shuffled --chunk 8 --seq-len 64 "
+    "--dtype mixed"
+)
+SEQ_LEN = 64
+INTRODUCTION = """# What fluent chooses, and why
+
+Preset `fluent` goes by rules ([fluent.py](../src/hornbook/fluent.py)) that are fitted to the trials below.
+The loss is that on the last tenth of the text, in nats a character. Each trial is `hornbook train TEXT` with
+
+    {common}
+
+and with what stands in its row. They go by updates, so they come out alike on a slow machine and a fast one.
+`python docs/fluent.py TEXT …` makes them again.
+"""
+
+
+class Trial(NamedTuple):
+    """A training of so many updates on a text; `more` are flags that differ from the common ones."""
+
+    text: str
+    updates: int
+    streams: int
+    layers: int
+    hidden: int
+    dropout: float
+    more: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its name among the results."""
+        return " ".join(map(str, self)).strip()
+
+    @property
+    def characters(self) -> int:
+        """What it reads."""
+        return self.updates * self.streams * SEQ_LEN
+
+    @property
+    def flags(self) -> list[str]:
+        """What is typed; of two flags of a name the last one holds."""
+        own = (
+            f"--updates {self.updates} --streams {self.streams} --layers {self.layers} "
+            f"--hidden {self.hidden} --dropout {self.dropout}"
+        )
+        return shlex.split(f"{COMMON} {own} {self.more}")
+
+
+S, A = "tinyshakespeare", "alice"
+TRIALS = (
+    Trial(S, 1000, 16, 1, 128, 0),
+    Trial(S, 1000, 16, 1, 256, 0),
+    Trial(S, 1000, 16, 2, 128, 0),
+    Trial(S, 1000, 16, 2, 256, 0),
+    Trial(S, 1000, 16, 2, 256, 0, "--dtype float32"),
+    Trial(S, 3000, 16, 2, 128, 0.1),
+    Trial(S, 3000, 16, 2, 256, 0.1),
+    Trial(S, 3000, 16, 2, 384, 0.1),
+    Trial(S, 7000, 16, 2, 384, 0.3),
+    Trial(S, 13000, 16, 2, 256, 0.3),
+    Trial(S, 6500, 32, 1, 384, 0.4, "--chunk 4"),
+    Trial(S, 6500, 32, 2, 256, 0.3, "--order text"),
+    Trial(S, 6500, 32, 2, 256, 0.3),
+    Trial(S, 6500, 32, 2, 256, 0.3, "--chunk 2"),
+    Trial(S, 6500, 32, 2, 256, 0.3, "--chunk 4 --weight-decay 0.05"),
+    Trial(S, 6500, 32, 2, 320, 0.4, "--chunk 4"),
+    Trial(S, 26000, 8, 2, 256, 0.3, "--lr 0.002"),
+    Trial(A, 6000, 16, 2, 256, 0.5),
+    Trial(A, 6000, 16, 2, 128, 0.4),
+    Trial(A, 3000, 16, 2, 256, 0.5),
+)
+
+
+def main() -> None:
+    """Make what is missing, and the page."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    files = {Path(name).stem: Path(name) for name in sys.argv[1:]}
+    for trial in TRIALS:
+        if trial.key not in results and trial.text in files:
+            results[trial.key] = made(trial, files[trial.text])
+            RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+            print(trial.key, results[trial.key], flush=True)
+    PAGE.write_text(page(results), encoding="utf-8")
+
+
+def made(trial: Trial, path: Path) -> dict[str, float]:
+    """Train; the loss on what is held out, and the smooth loss at the end, in nats a character."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        command = [sys.executable, "-m", "hornbook", "train", str(path), "--quiet", "--out", str(out)]
+        subprocess.run([*command, *trial.flags], check=True)
+        summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    held_out = summary["validation"]["nats_per_character"]
+    return {"held_out": held_out, "training": summary["last_smooth_loss"] / SEQ_LEN}
+
+
+def page(results: dict[str, dict[str, float]]) -> str:
+    """The page."""
+    return "\n".join([INTRODUCTION.format(common=COMMON), *rows(results), ""])
+
+
+def rows(results: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The table."""
+    yield "| text | characters read | layers × units | streams | dropout | else | in training | held out |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for trial in TRIALS:
+        found = results[trial.key]
+        yield (
+            f"| {trial.text} | {trial.characters / 1e6:.1f} M | {trial.layers} × {trial.hidden} "
+            f"| {trial.streams} | {trial.dropout:g} | {trial.more} | {found['training']:.3f} "
+            f"| {found['held_out']:.3f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
