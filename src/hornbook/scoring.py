@@ -26,6 +26,7 @@ from hornbook.engines import Engine, Reading
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
 from hornbook.markup import COLOURS, coloured, facts, surprise_class
+from hornbook.text import Ids
 from hornbook.vocabulary import UNITS, Vocabulary, code_row, shown
 
 BLOCK = 4096  # characters read at a time
@@ -38,18 +39,19 @@ Numbers = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 
 
-def reading(engine: Engine, ids: Numbers, state: Array) -> Iterator[Reading]:  # (N,), (L, S, 1, H)
+def reading(engine: Engine, ids: Numbers | Ids, state: Array) -> Iterator[Reading]:  # (N,), (L, S, 1, H)
     """Read known characters from a state, a block at a time. What is told of the character after the last
     one means nothing."""
-    targets = np.append(ids[1:], 0)
     for start in range(0, len(ids), BLOCK):
-        block = slice(start, start + BLOCK)
-        read = engine.read(ids[block, None], targets[block, None], state)
+        part = np.asarray(ids[start : start + BLOCK + 1], dtype=np.int64)
+        x, y = part[:BLOCK], part[1:]
+        y = y if len(y) == len(x) else np.append(y, 0)
+        read = engine.read(x[:, None], y[:, None], state)
         yield read
         state = read.state
 
 
-def led(engine: Engine, before: Numbers, state: Array) -> Array:  # (n,), (L, S, 1, H) -> (L, S, 1, H)
+def led(engine: Engine, before: Numbers | Ids, state: Array) -> Array:  # (n,), (L, S, 1, H) -> (L, S, 1, H)
     """The state in which the part of a text that follows known characters is read: a state, and then the last
     of these."""
     for read in reading(engine, before[-LEAD:], state):
@@ -62,19 +64,24 @@ def always() -> bool:
     return True
 
 
-def costs(
-    engine: Engine, ids: Numbers, state: Array, going_on: Callable[[], bool] = always
-) -> Reals:  # (N,), (L, S, 1, H) -> (N,)
-    """The nats of each of at least one known character; of the first ones only, where after a block of them
-    `going_on` says no."""
+def costs(engine: Engine, ids: Numbers, state: Array) -> Reals:  # (N,), (L, S, 1, H) -> (N,)
+    """The nats of each of at least one known character."""
+    return np.concatenate(list(cost_blocks(engine, ids, state)))
+
+
+def cost_blocks(
+    engine: Engine, ids: Numbers | Ids, state: Array, going_on: Callable[[], bool] = always
+) -> Iterator[Reals]:  # (N,), (L, S, 1, H)
+    """The same, block by block; of the first ones only, where after a block `going_on` says no."""
     logits, _ = engine.step(None, state)
     o = logits[0].astype(np.float64)
-    rows = [np.logaddexp.reduce(o) - o[ids[:1]]]
+    yield np.logaddexp.reduce(o) - o[ids[:1]]
+    left = len(ids) - 1
     for read in reading(engine, ids, state):
-        rows.append(read.nats[:, 0])
+        yield read.nats[:left, 0]
+        left -= len(read.nats)
         if not going_on():
             break
-    return np.concatenate(rows)[: len(ids)]
 
 
 def hidden_states(engine: Engine, ids: Numbers, state: Array) -> Array:  # (N,), (L, S, 1, H) -> (N, H)

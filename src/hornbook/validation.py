@@ -9,6 +9,7 @@ evaluations read the same characters as the one before, and can be compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from hornbook.engines import Engine
 from hornbook.engines.interface import Floats, Integers
 from hornbook.errors import TextError
 from hornbook.events import Lanes, Validation
-from hornbook.scoring import LEAD, costs, led
+from hornbook.scoring import LEAD, cost_blocks, led
 from hornbook.streams import trained_on
 from hornbook.text import Ids
 
@@ -75,11 +76,12 @@ class HeldOut:
     def whole(self, engine: Engine, state: Array, going_on: Callable[[], bool]) -> Validation:
         """What the engine needs for a character, from all of them in one stream, which begins before them in
         the state (L, S, 1, H); from the first ones, where `going_on` says no."""
-        first = max(0, self.start - LEAD)
-        ids = np.asarray(self.ids[first:], dtype=np.int64)
-        before, held_out = np.split(ids, [self.start - first])
-        nats = costs(engine, held_out, led(engine, before, state), going_on)
-        return Validation(float(nats.mean()), len(nats))
+        before, held_out = self.ids[max(0, self.start - LEAD) : self.start], self.ids[self.start :]
+        sums, read = [], 0
+        for nats in cost_blocks(engine, held_out, led(engine, before, state), going_on):
+            sums.append(float(nats.sum()))  # of a large text there is no room for all of them
+            read += len(nats)
+        return Validation(math.fsum(sums) / read, read)
 
 
 def read_lanes(
