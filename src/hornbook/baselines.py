@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ ORDERS = 8
 ZSTD_LEVEL, ZSTD_WINDOW = 19, 27  # 2^27 bytes, as `zstd --long`
 
 Numbers = npt.NDArray[np.int64]
+Places = npt.NDArray[np.signedinteger[Any]]
 Reals = npt.NDArray[np.float64]
 
 
@@ -101,8 +102,8 @@ class KneserNey:
         ids = sequence(training)
         if len(ids) < orders:
             raise TextError(f"n-grams of order {orders} need a text of {orders} characters; got {len(ids)}")
-        symbols, numbers = np.unique(ids, return_inverse=True)
-        return cls(symbols, tuple(count(numbers, len(symbols), orders)))
+        found = distinct(ids)
+        return cls(found.keys, tuple(count(found.grams, len(found.keys), orders)))
 
     def nats(self, text: npt.ArrayLike) -> Reals:  # (N,) -> (orders, N)
         """What each model needs for each character of a text, in nats: -ln p. The text is read on its
@@ -129,20 +130,29 @@ class Distinct(NamedTuple):
 
     keys: Numbers  # (U,) ascending
     first: Numbers  # (U,) where each stands first
-    grams: Numbers  # (N,) the number of each place's key
+    grams: Places  # (N,) the number of each place's key
     counts: Numbers  # (U,)
 
 
 def distinct(keys: Numbers) -> Distinct:
-    """The distinct keys of a row."""
-    return Distinct(*np.unique(keys, return_index=True, return_inverse=True, return_counts=True))
+    """The distinct keys of a row, in less than half the memory of `np.unique`."""
+    places = np.argsort(keys, kind="stable")
+    ordered = keys[places]
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(new)
+    unique = ordered[starts]
+    del ordered
+    grams: Places = np.empty(len(keys), dtype=np.int32 if len(keys) < 1 << 31 else np.int64)
+    grams[places] = np.cumsum(new, dtype=grams.dtype) - 1
+    return Distinct(unique, places[starts], grams, np.diff(np.append(starts, len(keys))))
 
 
-def count(ids: Numbers, symbols: int, orders: int) -> Iterator[Order]:
+def count(ids: Places, symbols: int, orders: int) -> Iterator[Order]:
     """The n-grams of a text (N,) of each order from 1 up; `ids` run from 0 and use every symbol."""
-    size, seen = 1, distinct(ids)  # the only context of order 1 is the empty one
+    size, seen = 1, distinct(ids.astype(np.int64))  # the only context of order 1 is the empty one
     for n in range(1, orders + 1):
-        longer = distinct(seen.grams[:-1] * symbols + ids[n:])  # (N - n,)
+        longer = distinct(seen.grams[:-1].astype(np.int64) * symbols + ids[n:])  # (N - n,)
         before = np.bincount(seen.grams[longer.first + 1], minlength=len(seen.keys))  # N(·g)
         before[seen.grams[0]] += 1  # the start of the text
         contexts = seen.keys // symbols
