@@ -15,7 +15,8 @@ ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"errors", "config"},
-    {"text", "text_files", "vocabulary", "cells", "philox", "parameters", "markup"},
+    {"text", "text_files", "vocabulary", "numbering", "text_cache", "cache", "storage", "locks"}
+    | {"cells", "philox", "parameters", "markup"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
     {"events", "sampling", "scoring", "baselines", "gradients", "perturbation", "training"}
@@ -33,8 +34,6 @@ FLOORS: list[set[str]] = [
     },
     {
         "records",
-        "storage",
-        "locks",
         "torch_weights",
         "model",
         "runs",

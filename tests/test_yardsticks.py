@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hornbook import yardsticks
+from hornbook import cache, yardsticks
 from hornbook.baselines import KneserNey
 from hornbook.config import TrainingSettings
 from hornbook.text import Text, read_text, renumbered
@@ -109,7 +109,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(prose, tmp_path, monkeyp
 
 
 def test_the_cache_is_bounded_and_loses_what_is_oldest(prose, own, monkeypatch):
-    monkeypatch.setattr(yardsticks, "KEPT", 3)
+    monkeypatch.setattr(cache, "KEPT", 3)
     own.mkdir(parents=True)
     for age in range(5):
         (own / f"{age}.json").write_text("{}")
@@ -140,9 +140,3 @@ def test_ahead_of_a_training_by_time_they_are_measured_where_that_is_a_small_par
     yardsticks.ahead(prose, TrainingSettings(minutes=1, validation=0.5))
     assert len(at_work) == 1
     assert yardsticks.kept(prose, HALF) is not None
-
-
-def test_the_cache_is_where_the_user_has_it(tmp_path):
-    assert yardsticks.cache_folder({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "hornbook"
-    usual = Path.home() / ".cache" / "hornbook"
-    assert yardsticks.cache_folder({}) == usual == yardsticks.cache_folder({"XDG_CACHE_HOME": "here"})

@@ -1,26 +1,25 @@
-"""Text: read, check and encode. Files become one sequence of symbol numbers, memory-mapped.
-
-A text is read twice in blocks, once to find its characters and once to number them, so memory does
-not grow with it. Nothing here knows networks.
+"""Text: read, check and encode. Files become one sequence of symbol numbers, memory-mapped, so memory does
+not grow with them. Nothing here knows networks.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.errors import StorageError, TextError
-from hornbook.text_files import BUILT_IN, Manner, codes, opened, writable
-from hornbook.vocabulary import BYTES, Vocabulary, code_row
+from hornbook.errors import TextError
+from hornbook.numbering import smallest_type, stored
+from hornbook.text_cache import numbered
+from hornbook.text_files import BUILT_IN, Manner, opened, writable
+from hornbook.vocabulary import Vocabulary
 
-CODE_POINTS = 0x110000
 BLOCK = 1 << 20  # characters that are renumbered or put into a digest at a time
 
 Ids = npt.NDArray[np.unsignedinteger[Any]]
@@ -71,7 +70,7 @@ class Text:
 def oddities(text: Text) -> list[str]:
     """What is strange about a text, though it can be trained on: a sentence each."""
     found = []
-    if text.ids.min() == text.ids.max():
+    if all((text.ids[at : at + BLOCK] == text.ids[0]).all() for at in range(0, len(text), BLOCK)):
         found.append(f"{text.name} has one distinct {text.vocabulary.unit}, so there is nothing to learn")
     if text.vocabulary.tokens == "chars" and "\0" in text.vocabulary.numbers:
         found.append(
@@ -88,13 +87,6 @@ def digest(text: Text) -> str:
     return sha256.hexdigest()
 
 
-def smallest_type(symbols: int) -> type[np.unsignedinteger[Any]]:
-    """The smallest unsigned integer type that holds `symbols` numbers."""
-    if symbols <= 1 << 8:
-        return np.uint8
-    return np.uint16 if symbols <= 1 << 16 else np.uint32
-
-
 def read_text(
     *paths: str | Path,
     encoding: str = "utf-8",
@@ -107,45 +99,24 @@ def read_text(
     A byte-order mark is dropped; CRLF becomes LF unless `newlines` is `keep`; `-` is standard input.
     The vocabulary is the distinct characters in code-point order. With `tokens` `bytes` any file is read
     as it is, whatever its encoding, and the vocabulary is the 256 bytes. Raises TextError for a file that
-    is missing, no file, or not in its encoding (with the offset of the byte), and for an empty text.
+    is missing, no file, or not in its encoding (with the offset of the byte), and for an empty text. A large
+    text that was read before in the same manner is taken from the user's cache folder.
     """
     manner = Manner(encoding, newlines, tokens)
     names = [str(p) for p in paths] or [BUILT_IN]
     with opened(names) as files:
-        seen = np.zeros(CODE_POINTS, dtype=bool)
-        sources = []
-        for label, file in files:
-            digest, characters = hashlib.sha256(), 0
-            for block in codes(file, label, manner, digest):
-                seen[block] = True
-                characters += len(block)
-            sources.append(Source(label, file.tell(), digest.hexdigest(), characters))
-        total = sum(source.characters for source in sources)
-        if not total:
-            listed = ", ".join("standard input" if name == "-" else name for name in names)
-            raise TextError(f"{listed}: the text is empty; a text needs at least two characters")
-        found = "".join(map(chr, np.flatnonzero(seen).tolist()))
-        vocabulary = BYTES if tokens == "bytes" else Vocabulary(found)
-        ids = encode_files(files, vocabulary, total, manner)
+        found = numbered(files, manner)
+        sizes = [os.fstat(file.fileno()).st_size for _, file in files]
+    labels = [label for label, _ in files]
+    sources = tuple(map(Source, labels, sizes, found.digests, found.characters))
     decoded = (encoding, newlines) if tokens == "chars" else ("", "")
-    return Text(name or text_name(names), ids, vocabulary, tuple(sources), *decoded)
+    return Text(name or text_name(names), found.ids, found.vocabulary, sources, *decoded)
 
 
 def text_name(names: Sequence[str]) -> str:
     """What a text is called: its first file's stem, and how many files follow."""
     first = "stdin" if names[0] == "-" else writable(Path(names[0]).stem) or "text"
     return first if len(names) == 1 else f"{first}+{len(names) - 1}"
-
-
-def encode_files(
-    files: Sequence[tuple[str, IO[bytes]]], vocabulary: Vocabulary, total: int, manner: Manner
-) -> Ids:
-    """The numbers of all characters of the files, in a memory-mapped file that has no name any more,
-    so that nothing is left behind however the process ends."""
-    number = np.zeros(CODE_POINTS, dtype=smallest_type(len(vocabulary)))
-    number[code_row(vocabulary.symbols)] = np.arange(len(vocabulary))
-    blocks = (number[block] for label, file in files for block in codes(file, label, manner))
-    return stored(blocks, number.dtype, total)
 
 
 def renumbered(text: Text, vocabulary: Vocabulary) -> Text:
@@ -156,18 +127,3 @@ def renumbered(text: Text, vocabulary: Vocabulary) -> Text:
     number = vocabulary.encode(text.vocabulary.symbols).astype(smallest_type(len(vocabulary)))
     blocks = (number[text.ids[at : at + BLOCK]] for at in range(0, len(text), BLOCK))
     return replace(text, ids=stored(blocks, number.dtype, len(text)), vocabulary=vocabulary)
-
-
-def stored(blocks: Iterable[Ids], kind: np.dtype[np.unsignedinteger[Any]], total: int) -> Ids:
-    """Numbers, block by block, as one memory-mapped row."""
-    try:
-        with tempfile.TemporaryFile(prefix="hornbook-") as store:
-            for block in blocks:
-                store.write(block.tobytes())
-            store.flush()
-            return np.memmap(store, dtype=kind, mode="r", shape=(total,))
-    except OSError as error:
-        folder = tempfile.gettempdir()
-        raise StorageError(
-            f"the encoded text does not fit into {folder}: {error.strerror}; free it"
-        ) from error

@@ -10,20 +10,18 @@ takes a small share of its time, and goes without otherwise.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hornbook.baselines import COMPRESSORS, ngram_nats
+from hornbook.cache import cache_folder, keep, key
 from hornbook.config import TrainingSettings
-from hornbook.errors import HornbookError, RunFolderError
+from hornbook.errors import RunFolderError
 from hornbook.plan import Budget, Plan
 from hornbook.runs import SUMMARY, Run
 from hornbook.scoring import TRAINING_LIMIT
@@ -37,7 +35,6 @@ NGRAM, XZ = f"{ORDER}-gram", "xz"
 HELD_OUT_LIMIT = 1_000_000  # characters
 SHARE = 0.05  # of a time that may go into measuring
 SECONDS_A_BYTE = 2e-6  # that measuring takes, about
-KEPT = 500  # files in the cache, of a third of a kilobyte each
 FORM = 1  # of what is kept
 CACHE = "yardsticks"
 
@@ -88,9 +85,8 @@ def measure(text: Text, before: Ids, held_out: Ids) -> Yardsticks:
     """The yardsticks, by work."""
     files = encoded(text, before), encoded(text, before) + encoded(text, held_out)
     with ThreadPoolExecutor(2) as pool:  # xz lets go of Python's lock
-        sizes = pool.map(lambda data: len(COMPRESSORS["xz"](data)), files)
-        ngram = float(ngram_nats(before, held_out, ORDER)[-1])
-        short, long = sizes
+        short, long = pool.map(lambda data: len(COMPRESSORS["xz"](data)), files)
+    ngram = float(ngram_nats(before, held_out, ORDER)[-1])  # not beside xz: either takes much memory
     xz = 8 * (long - short) * math.log(2) / len(held_out)
     costs = {name: cost(nats) for name, nats in ((NGRAM, ngram), (XZ, xz))}
     return {**costs, "trained_on": len(before), "characters": len(held_out)}
@@ -120,17 +116,6 @@ def kept(text: Text, training: TrainingSettings) -> Yardsticks | None:
         return None
 
 
-def keep(path: Path, found: Yardsticks) -> None:
-    """Put yardsticks into the cache, and what has lain there longest out of it; where that cannot be, they
-    are measured again another time."""
-    with suppress(OSError, HornbookError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, found)
-        files = sorted(path.parent.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-        for file in files[KEPT:]:
-            file.unlink()
-
-
 def place(text: Text, training: TrainingSettings) -> Path:
     """The file in the cache for a split of a text."""
     about = {
@@ -140,14 +125,7 @@ def place(text: Text, training: TrainingSettings) -> Path:
         "split": trained_on(len(text), training),
         "limits": [ORDER, TRAINING_LIMIT, HELD_OUT_LIMIT],
     }
-    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return cache_folder(os.environ) / CACHE / f"{key}.json"
-
-
-def cache_folder(environment: Mapping[str, str]) -> Path:
-    """Where a user's programs keep what they can make again: hornbook's own part of it."""
-    named = Path(environment.get("XDG_CACHE_HOME", ""))  # one that is not absolute counts for nothing
-    return (named if named.is_absolute() else Path(os.path.expanduser("~"), ".cache")) / "hornbook"
+    return cache_folder(os.environ) / CACHE / f"{key(about)}.json"
 
 
 def digest(text: Text) -> str:
