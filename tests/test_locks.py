@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
-from hornbook import RunFolderError, StorageError
-from hornbook.locks import LOCK, Lock, under_way
+from hornbook import RunFolderError, StorageError, locks
+from hornbook.locks import LOCK, PAUSE, TRIES, Lock, locked, sign, under_way
 
 HOLDING = """
 import sys
@@ -71,6 +73,50 @@ def test_the_name_in_a_lock_cannot_steer_a_terminal(tmp_path):
         (tmp_path / LOCK).write_text("\x1b[2Jnobody")
         with pytest.raises(RunFolderError, match="by ␛\\[2Jnobody"):
             Lock(tmp_path)
+
+
+@pytest.mark.parametrize("before", ["", "a dead one's"])
+def test_who_has_just_locked_it_is_waited_for_to_give_a_name(tmp_path, holder, before):
+    holder.kill()
+    holder.wait()
+    if not before:
+        (tmp_path / LOCK).write_text("")
+    with (tmp_path / LOCK).open("rb+") as file:
+        assert locked(file.fileno())
+        signing = threading.Timer(2 * TRIES * PAUSE, sign, [file.fileno()])
+        signing.start()
+        with pytest.raises(RunFolderError, match=f"by process {os.getpid()} on"):
+            Lock(tmp_path)
+        signing.join()
+
+
+def test_one_that_never_gives_a_name_is_another_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "UNNAMED", TRIES + 2)
+    with (tmp_path / LOCK).open("wb") as file:
+        assert locked(file.fileno())
+        with pytest.raises(RunFolderError, match="is being trained by another process; wait"):
+            Lock(tmp_path)
+
+
+def test_a_name_of_another_machine_or_of_another_users_process_is_told(tmp_path):
+    for name in ("process 1 on elsewhere", "process 999999999 on elsewhere", f"process 1 on {gethostname()}"):
+        with (tmp_path / LOCK).open("wb") as file:
+            assert locked(file.fileno())
+            file.write(name.encode() + b"\nprocess 2 on h")  # what is left of a longer name
+            file.flush()
+            with pytest.raises(RunFolderError, match=f"by {name};"):
+                Lock(tmp_path)
+
+
+def test_a_lock_that_cannot_be_signed_is_given_back(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(StorageError, match="No space left"):
+            Lock(tmp_path)
+    Lock(tmp_path).release()
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):

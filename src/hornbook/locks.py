@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import socket
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from hornbook.storage import storing
 
 LOCK = "lock"
 TRIES, PAUSE = 10, 0.02  # seconds: who only looks whether a run is under way holds its lock for a moment
+UNNAMED = 100  # tries, where it is not yet told who holds it
 TAKEN = (errno.EAGAIN, errno.EACCES)
 
 
@@ -32,8 +34,11 @@ class Lock:
         self.folder = folder
         with storing(folder / LOCK):
             self.file = taken(folder)
-            os.ftruncate(self.file, 0)
-            os.pwrite(self.file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            try:
+                sign(self.file)
+            except BaseException:
+                os.close(self.file)
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -50,20 +55,49 @@ class Lock:
         os.close(self.file)
 
 
+def sign(file: int) -> None:
+    """Put the name of this process into a file that it has locked, in the place of a dead one's. Whoever
+    reads the first line meanwhile finds the one or the other."""
+    name = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
+    os.pwrite(file, name, 0)
+    os.ftruncate(file, len(name))
+
+
 def taken(folder: Path) -> int:
-    """The locked file of a folder. Raises RunFolderError where it is locked already."""
-    path = folder / LOCK
-    for _ in range(TRIES):
+    """The locked file of a folder. Raises RunFolderError where it is locked already; who has just locked it
+    is waited for to give a name."""
+    path, who = folder / LOCK, ""
+    for tried in range(UNNAMED):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         if locked(file) and same_file(file, path):
             return file
-        who = os.read(file, 200).decode(errors="replace").strip()
+        who = holder(file)
         os.close(file)
+        if who and tried >= TRIES:
+            break
         time.sleep(PAUSE)
     raise RunFolderError(
         f"{folder} is being trained by {printable(who) or 'another process'}; wait for its end, or stop it "
         "(Ctrl-C, or SIGTERM) and go on from there"
     )
+
+
+def holder(file: int) -> str:
+    """Who holds a lock; empty where that is not told yet, or a process of this machine that is dead."""
+    who = os.pread(file, 200, 0).decode(errors="replace").partition("\n")[0].strip()
+    found = re.fullmatch(r"process (\d{1,9}) on (.*)", who)
+    return "" if found and found[2] == socket.gethostname() and not alive(int(found[1])) else who
+
+
+def alive(process: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def locked(file: int) -> bool:
