@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from hornbook.cells import CELLS
 from hornbook.checkpoints import read_checkpoint
 from hornbook.cli.display import Display
 from hornbook.engines import ENGINES
+from hornbook.engines.native import ISA_VARIABLE, levels
 from hornbook.events import Planned
 from hornbook.facade import resume_into, train_into
 from hornbook.locks import Lock
@@ -418,6 +420,21 @@ def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, m
     with pytest.raises(RunFolderError, match=rf"was trained with {key} .*here is another.*--force"):
         further(tmp_path / "a")
     assert further(tmp_path / "a", force=True).summary["finished"]
+
+
+@pytest.mark.skipif(not levels(), reason="the core is not built")
+def test_a_mixed_run_is_refused_where_the_processor_has_no_bfloat16(tmp_path, monkeypatch):
+    monkeypatch.setenv(ISA_VARIABLE, levels()[0])  # which has none anywhere
+    model, training, plan = arranged(TEXT, preset="plain", cell="gru", engine="native", **SMALL)
+    planned = model, replace(training, dtype="mixed"), plan
+    train_into(tmp_path / "run", TEXT, planned, Display(4), Ending(9), 1e6)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(RunFolderError, match=r"--dtype mixed: this processor .*bfloat16.*--force goes on"):
+        further(tmp_path / "run")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    run = further(tmp_path / "run", force=True)
+    assert run.summary["finished"]
+    assert run.config.training.dtype == "mixed"
 
 
 def test_lost_rows_are_told_and_gone_without_where_it_is_forced(stopped):
