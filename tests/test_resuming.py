@@ -422,6 +422,17 @@ def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, m
     assert further(tmp_path / "a", force=True).summary["finished"]
 
 
+def test_a_finished_run_gets_the_yardsticks_that_a_full_disk_has_kept_from_it(tmp_path):
+    run = start(tmp_path / "run", validation=0.1)
+    whole, path = run.summary, tmp_path / "run" / "summary.json"
+    lacking = {**whole, "validation": {k: v for k, v in whole["validation"].items() if k != "baselines"}}
+    path.write_text(json.dumps(lacking))
+    assert further(tmp_path / "run").summary == whole
+    path.write_text(json.dumps(lacking))
+    told = resume_into(Run(tmp_path / "run"), Further(), Display(4), pytest.fail, 0.0)  # its text is gone
+    assert told.summary == lacking
+
+
 @pytest.mark.skipif(not levels(), reason="the core is not built")
 def test_a_mixed_run_is_refused_where_the_processor_has_no_bfloat16(tmp_path, monkeypatch):
     monkeypatch.setenv(ISA_VARIABLE, levels()[0])  # which has none anywhere

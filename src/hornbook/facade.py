@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS, real
 from hornbook.continuing import Ancestor, begin, first
 from hornbook.engines import default_engine
-from hornbook.errors import StorageError, TextError, TrainingFailed
+from hornbook.errors import InputError, StorageError, TextError, TrainingFailed
 from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
@@ -27,7 +28,7 @@ from hornbook.model import Model
 from hornbook.plan import Plan
 from hornbook.recorder import Recorder
 from hornbook.report.figures import loss_figure, rehearsed
-from hornbook.resuming import Further, finished
+from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
 from hornbook.runs import FIGURE, Run
 from hornbook.text import Text, oddities
@@ -171,7 +172,7 @@ def resume_into(
     minutes count from `begun`."""
     real("save-every", save_every, 0, LONGEST)
     if not further and finished(run):
-        return run if (run.folder / FIGURE).exists() else drawn(run)
+        return completed(run, text)
     model, training = run.config.model, run.config.training
     with Lock(run.folder) as lock:
         how = resumed(run, text, lock, further, force, told, begun, rehearsed)
@@ -198,6 +199,14 @@ def keep(recorder: Recorder, happening: Iterator[Event], display: Display, plan:
     run = drawn(Run(folder))
     yardsticks.add(run, recorder.text, plan)
     return run
+
+
+def completed(run: Run, text: Text | None) -> Run:
+    """A finished run, with what it lacks if a full disk or a kill came after its last checkpoint."""
+    if yardsticks.lacking(run):
+        with suppress(InputError), Lock(run.folder):  # its text may be gone
+            yardsticks.add(run, same_text(run, text), Plan(run.summary["updates"]))
+    return run if (run.folder / FIGURE).exists() else drawn(run)
 
 
 def drawn(run: Run) -> Run:

@@ -54,6 +54,12 @@ def add(run: Run, text: Text, plan: Plan) -> None:
             write_json(run.folder / SUMMARY, summary)
 
 
+def lacking(run: Run) -> bool:
+    """Whether a run that has measured what it holds out, and not by time, came to no yardsticks."""
+    validation = run.summary.get("validation")
+    return bool(validation and "baselines" not in validation and not run.config.training.minutes)
+
+
 def ahead(text: Text, training: TrainingSettings) -> None:
     """Before a training by time: measure, where that takes a small share of the time."""
     size = max(len(text), sum(source.bytes for source in text.sources))
