@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,9 @@ LOADED = ["hornbook.facade", "hornbook.cli.main", "hornbook.cli.train", "hornboo
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(LOADED)
 NUMBERS = count()
+COUNTED = (
+    "kills tried", "kills survived", "writes failed", "writes recovered", "inputs fuzzed", "crashes",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +36,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("faults")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was counted in all processes, in a line."""
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, number in getattr(report, "user_properties", ()):
+                counts[name] += number * (report.when == "teardown")  # which knows all that was counted
+    told = (f"{name} {counts[name]:,}" for name in COUNTED)
+    terminalreporter.write_line(f"faults: {', '.join(told)}")
+
+
+@pytest.fixture
+def counted(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Adds to what is told at the end: `counted("kills tried")`, `counted("inputs fuzzed", 20)`."""
+
+    def count(name: str, number: int = 1) -> None:
+        assert name in COUNTED
+        record_property(name, number)
+
+    return count
 
 
 class Command:

@@ -12,6 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -75,11 +77,30 @@ def read_with(whole: Path, name: str, content: bytes) -> None:
     signal.alarm(0)
 
 
+@pytest.fixture
+def fuzzed(counted):
+    """Counts the inputs that are read, and one that crashes."""
+    inputs = count()
+
+    @contextmanager
+    def reading():
+        next(inputs)
+        try:
+            yield
+        except BaseException:
+            counted("crashes")
+            raise
+
+    yield reading
+    counted("inputs fuzzed", next(inputs))
+
+
 @pytest.mark.parametrize("name", FILES + WEIGHTS)
-def test_a_file_that_is_cut_is_refused_or_read(whole, name):
+def test_a_file_that_is_cut_is_refused_or_read(whole, name, fuzzed):
     content = (whole / name).read_bytes()
     for length in sorted({len(content) * part // CUTS for part in range(CUTS)}):
-        read_with(whole, name, content[:length])
+        with fuzzed():
+            read_with(whole, name, content[:length])
 
 
 changes = st.lists(
@@ -90,7 +111,7 @@ changes = st.lists(
 
 
 @pytest.mark.parametrize("name", FILES + WEIGHTS)
-def test_a_file_with_other_bytes_in_it_is_refused_or_read(whole, name):
+def test_a_file_with_other_bytes_in_it_is_refused_or_read(whole, name, fuzzed):
     content = (whole / name).read_bytes()
 
     @settings(max_examples=EXAMPLES)
@@ -100,12 +121,13 @@ def test_a_file_with_other_bytes_in_it_is_refused_or_read(whole, name):
         for place, gone, piece in put:
             at = int(place * len(damaged))
             damaged = damaged[:at] + piece + damaged[at + gone :]
-        read_with(whole, name, damaged)
+        with fuzzed():
+            read_with(whole, name, damaged)
 
     look()
 
 
-def test_any_bytes_are_a_text_or_refused(tmp_path):
+def test_any_bytes_are_a_text_or_refused(tmp_path, fuzzed):
     @settings(max_examples=10 * EXAMPLES)
     @given(
         st.binary(max_size=300) | st.text(max_size=100).map(str.encode),
@@ -116,14 +138,15 @@ def test_any_bytes_are_a_text_or_refused(tmp_path):
     def look(content, encoding, newlines, tokens):
         (tmp_path / "text").write_bytes(content)
         signal.alarm(SECONDS)
-        read_any_text(tmp_path / "text", encoding, newlines, tokens)
+        with fuzzed():
+            read_any_text(tmp_path / "text", encoding, newlines, tokens)
         signal.alarm(0)
 
     look()
 
 
 @pytest.mark.parametrize("target", [*FILES, "best.safetensors", "last.safetensors", "text"])
-def test_a_fuzzer_that_watches_the_code_finds_no_crash(whole, tmp_path, target):
+def test_a_fuzzer_that_watches_the_code_finds_no_crash(whole, tmp_path, target, counted):
     pytest.importorskip("atheris")
     corpus = tmp_path / "corpus"
     corpus.mkdir()
@@ -133,7 +156,9 @@ def test_a_fuzzer_that_watches_the_code_finds_no_crash(whole, tmp_path, target):
     words = [sys.executable, Path(__file__).parent / "fuzz.py", whole, target, *limits, corpus]
     resource.setrlimit(resource.RLIMIT_AS, (resource.getrlimit(resource.RLIMIT_AS)[1],) * 2)
     told = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False, cwd=tmp_path)
+    counted("crashes", int(told.returncode != 0))
     assert told.returncode == 0, told.stderr[-3000:]
     done = re.search(r"Done (\d+) runs", told.stderr)
     assert done
     assert int(done[1]) >= RUNS  # it may make one more
+    counted("inputs fuzzed", int(done[1]))

@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 FLAGS = (
     "--updates 5 --hidden 4 --seq-len 4 --log-every 2 --sample-every 3 --sample-length 9 --validation 0.01"
 )
+FILLING = "--updates 200 --hidden 20 --log-every 2 --sample-every 40"
+SAVING = ("--save-every", "1e-9", "--quiet")
 STEP = 1 if LONG else 9
 NOT_REACHED = 100
 LIMITED = """
@@ -79,7 +81,7 @@ hornbook.facade.train_into(Path(sys.argv[2]), text, planned, Display(4), lambda:
 @pytest.mark.parametrize("begun", [False, True], ids=["train", "resume"])
 @pytest.mark.parametrize(("lasting", "error"), [("once", errno.EIO), ("lasting", errno.ENOSPC)])
 def test_whichever_call_fails_the_run_goes_on_to_the_bit(
-    memory, book, undisturbed, failing, stopped, begun, lasting, error
+    memory, book, undisturbed, failing, stopped, begun, lasting, error, counted
 ):
     whole = undisturbed(FLAGS)
     before = stopped if begun else memory / "nothing"
@@ -89,9 +91,11 @@ def test_whichever_call_fails_the_run_goes_on_to_the_bit(
     records = [json.loads(line) for line in told.stdout.splitlines()]
     assert records[-1]["code"] == NOT_REACHED
     assert len(records) > 40 / STEP
+    counted("writes failed", len(records) - 1)
     for record in records:
         assert_told(record)
         assert_same(Path(record["run"]), whole)
+    counted("writes recovered", len(records) - 1)
     assert {record["code"] for record in records[:-1]} >= {1}
 
 
@@ -105,17 +109,61 @@ def assert_told(record) -> None:
 
 
 @pytest.mark.parametrize("size", range(0, 16_000, 250 if LONG else 4_000))
-def test_a_disk_that_is_full_at_any_size_of_a_file_loses_nothing(tmp_path, book, undisturbed, size):
-    flags = "--updates 200 --hidden 20 --log-every 2 --sample-every 40"
-    whole, folder = undisturbed(flags), tmp_path / "run"
-    words = ("train", book, *flags.split(), "--save-every", "1e-9", "--quiet", "--out", folder)
+def test_a_disk_that_is_full_at_any_size_of_a_file_loses_nothing(tmp_path, book, undisturbed, size, counted):
+    whole, folder = undisturbed(FILLING), tmp_path / "run"
+    assert train_limited(book, folder, size) == 1
+    counted("writes failed")
+    go_on(book, folder, whole)
+    counted("writes recovered")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Makes a small disk in memory of so many kilobytes; makes it larger where it is called again."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def make(size: int) -> Path:
+        how = f"size={size}k" + (",remount" if folder.is_mount() else "")
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", how, "tmpfs", folder], check=False)
+        return folder if mounted.returncode == 0 else pytest.skip("no disk can be mounted here")
+
+    yield make
+    subprocess.run(["umount", "--lazy", folder], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("size", range(4, 260, 8 if LONG else 64))
+def test_a_disk_that_fills_up_and_is_given_room_loses_nothing(disk, book, undisturbed, size, counted):
+    whole, folder = undisturbed(FILLING), disk(size) / "run"
+    code = train_limited(book, folder)
+    assert code == (0 if folder.exists() and finished(folder) else 1)
+    counted("writes failed", code)
+    disk(4000)
+    go_on(book, folder, whole)
+    counted("writes recovered", code)
+
+
+def train_limited(book: Path, folder: Path, size: int = -1) -> int:
+    """The exit code of a training that may write no file of more bytes (-1: of any size)."""
+    words = ("train", book, *FILLING.split(), *SAVING, "--out", folder)
     limited = [sys.executable, "-c", LIMITED, str(size), *map(str, words)]
     child = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert "Traceback" not in child.stderr
-    assert child.returncode == 1
-    code, err = run("resume", folder, "--quiet") if folder.exists() else run(*words)
+    return child.returncode
+
+
+def go_on(book: Path, folder: Path, whole: Path) -> None:
+    """Go on with what is there, to the bytes of a run that was not disturbed."""
+    words = ("resume", folder) if folder.exists() else ("train", book, *FILLING.split(), "--out", folder)
+    code, err = run(*words, *SAVING)
     assert code == 0, err
     assert_same(folder, whole)
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run has come to its end."""
+    summary = folder / "summary.json"
+    return summary.exists() and json.loads(summary.read_text())["finished"]
 
 
 def test_a_folder_that_is_deleted_at_once_is_told(tmp_path, book):

@@ -48,22 +48,25 @@ def on(folder: Path, book: Path, flags: str) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("trial", range(KILLS))
-def test_a_killed_training_goes_on_to_the_bit(tmp_path, book, undisturbed, trial):
+def test_a_killed_training_goes_on_to_the_bit(tmp_path, book, undisturbed, trial, counted):
     chance = random.Random(trial)
     flags = RECIPES[trial % len(RECIPES)]
-    whole, folder = undisturbed(flags), tmp_path / "run"
+    whole, folder, kills = undisturbed(flags), tmp_path / "run", 0
     seconds = json.loads((whole / "summary.json").read_text())["seconds"]
     for _ in range(chance.choice((1, 2))):
         child = Command(*on(folder, book, flags), *SAVING)
         begun = chance.random() < 0.8
-        killed(child, folder, chance.random() * (1.3 * seconds + (0 if begun else 0.1)), begun)
+        code = killed(child, folder, chance.random() * (1.3 * seconds + (0 if begun else 0.1)), begun)
+        kills += code == -signal.SIGKILL
+    counted("kills tried", kills)
     code, err = run(*on(folder, book, flags), *SAVING)
     assert code == 0, err
     assert_same(folder, whole)
+    counted("kills survived", kills)
 
 
 def test_a_hundred_thousand_classic_updates_killed_ten_times_end_with_the_same_bytes(
-    tmp_path, book, undisturbed
+    tmp_path, book, undisturbed, counted
 ):
     flags = "--updates 100000"
     whole, folder = undisturbed(flags), tmp_path / "run"
@@ -74,6 +77,8 @@ def test_a_hundred_thousand_classic_updates_killed_ten_times_end_with_the_same_b
         lock = folder / "lock"
         lock.unlink(missing_ok=True)  # a name that a killed process left
         kills += killed(child, lock, seconds / 14, begun=True) == -signal.SIGKILL
+    counted("kills tried", kills)
     code, err = run(*on(folder, book, flags), "--quiet")
     assert code == 0, err
     assert_same(folder, whole)
+    counted("kills survived", kills)
