@@ -13,7 +13,7 @@ import pytest
 import safetensors
 
 import hornbook
-from hornbook import RunFolderError, SettingError
+from hornbook import RunFolderError, SettingError, validation
 from hornbook import training as training_module
 from hornbook.calibration import arranged
 from hornbook.cells import CELLS
@@ -28,7 +28,7 @@ from hornbook.optimizers import OPTIMIZERS
 from hornbook.plan import Plan
 from hornbook.resuming import Further, finished
 from hornbook.runs import Run, read_plan
-from hornbook.storage import write_tensors
+from hornbook.storage import read_tensors, write_tensors
 
 TEXT = hornbook.Text.from_string(
     "the cat sat on the mat and so did we, but the dog ran off " * 12, name="cats"
@@ -123,6 +123,36 @@ def test_every_preset(tmp_path, engine, preset):
 @pytest.mark.parametrize("slices", range(33))
 def test_wherever_it_is_stopped(tmp_path, slices):
     assert_same_when_stopped(tmp_path, (slices,), validation=0.2, schedule="linear", lr=1.0)
+
+
+@pytest.mark.parametrize("asked", range(4, 180, 16))
+def test_stopped_while_what_is_held_out_is_read_on_the_way(tmp_path, monkeypatch, asked):
+    monkeypatch.setattr(validation, "BLOCK", 7)  # so that most of the questions are asked there
+    assert_same_when_stopped(tmp_path, (asked, 2, 9), validation=0.3, updates=21, evaluate_every=7)
+
+
+def test_an_evaluation_that_is_broken_off_is_made_again_and_nothing_is_told_of_it_before(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(validation, "BLOCK", 7)
+    run = start(tmp_path / "run", Ending(15), validation=0.3, updates=21, evaluate_every=7)
+    pending = read_checkpoint(run.folder / "last.safetensors").start.pending
+    assert pending is not None
+    assert pending.update == run.summary["updates"] == 7
+    assert [row["update"] for row in run.metrics] == [3, 6]
+    rows = further(run.folder).metrics
+    assert [row["update"] for row in rows if "validation" in row] == [7, 14, 21]
+
+
+@pytest.mark.parametrize("change", [{"update": 8}, {"loss": "low"}, {"other": 1}])
+def test_a_row_that_is_still_to_be_told_is_looked_at(tmp_path, monkeypatch, change):
+    monkeypatch.setattr(validation, "BLOCK", 7)
+    run = start(tmp_path / "run", Ending(15), validation=0.3, updates=21, evaluate_every=7)
+    path = run.folder / "last.safetensors"
+    tensors, about = read_tensors(path)
+    write_tensors(path, tensors, {**about, "pending": {**about["pending"], **change}})
+    with pytest.raises(RunFolderError, match="is damaged or not hornbook's"):
+        read_checkpoint(path)
 
 
 def test_stopped_after_every_update_and_before_the_first(tmp_path):
@@ -367,7 +397,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 @pytest.fixture
 def stopped(tmp_path):
-    start(tmp_path / "a", Ending(10), validation=0.2)
+    start(tmp_path / "a", Ending(12), validation=0.2)
     return tmp_path / "a"
 
 

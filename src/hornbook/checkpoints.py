@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from hornbook.engines import TrainingState
 from hornbook.engines.interface import state_shape
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError
-from hornbook.events import Best, Checkpoint, Lanes
+from hornbook.events import Best, Checkpoint, Lanes, Logged
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import Shape, count, shapes, views
+from hornbook.records import check_metric
 from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES
 from hornbook.storage import read_tensors, reading, write_tensors
 
@@ -102,7 +103,13 @@ def standing(event: Checkpoint) -> dict[str, Any]:
     best = event.best
     validation = best and {"nats": best.nats, "lanes": list(best.lanes), "since": best.since}
     rest = {"lowest_update": event.lowest_update, "shown": event.shown, "validation": validation}
-    return {**defined({"first_loss": event.first_loss}), **rest}
+    pending = {"pending": row_of(event.pending)} if event.pending else {}
+    return {**defined({"first_loss": event.first_loss}), **rest, **pending}
+
+
+def row_of(row: Logged) -> dict[str, Any]:
+    """A row of metrics as it stands in JSON."""
+    return {key: value for key, value in asdict(row).items() if value is not None}
 
 
 def last_checkpoint(folder: Path, most: int, told: Callable[[str], object]) -> Saved | None:
@@ -189,7 +196,18 @@ def checkpoint_of(
     )
     first_loss, best = real(about["first_loss"], math.nan), best_of(tensors, about, state)
     start = state.hidden[:, :, :1]
-    return Checkpoint(state, start, first_loss, 0.0, about["lowest_update"], about["shown"], best)
+    pending = pending_of(about.get("pending"), about["update"])
+    return Checkpoint(state, start, first_loss, 0.0, about["lowest_update"], about["shown"], best, pending)
+
+
+def pending_of(row: Any, update: int) -> Logged | None:
+    """The row of the last update, where that is still to be evaluated; raises ValueError for another one."""
+    if row is None:
+        return None
+    check_metric(row)
+    if row["update"] != update:
+        raise ValueError("an update is to be evaluated that is not the last one")
+    return Logged(**row)
 
 
 def best_of(tensors: Tensors, about: Mapping[str, Any], state: TrainingState) -> Best | None:

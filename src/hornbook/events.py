@@ -110,7 +110,8 @@ class Sampled:
 @dataclass(frozen=True)
 class Checkpoint:
     """All that is needed to go on from here. `best` is there once there was an evaluation; `lowest_update`
-    is that of the lowest smooth loss, and `shown` the one after which the last sample was written (-1: none).
+    is that of the lowest smooth loss, and `shown` the one after which the last sample was written (-1: none);
+    `pending` is the row of the last update where its evaluation was broken off, and is still to be made.
     """
 
     state: TrainingState
@@ -120,6 +121,7 @@ class Checkpoint:
     lowest_update: int = 0
     shown: int = -1
     best: Best | None = None
+    pending: Logged | None = None
 
     @classmethod
     def initial(cls, model: ModelSettings, training: TrainingSettings, ids: Ids | None = None) -> Checkpoint:

@@ -9,10 +9,9 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
-from hornbook.checkpoints import counters, write_checkpoint
+from hornbook.checkpoints import counters, row_of, write_checkpoint
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sampled, Validation
 from hornbook.folders import Place
@@ -58,8 +57,7 @@ class Recorder:
                 case Planned():
                     self.plan(event)
                 case Logged():
-                    row = asdict(event)
-                    self.append(METRICS, {k: v for k, v in row.items() if k != "validation" or v is not None})
+                    self.append(METRICS, row_of(event))
                 case Sampled():
                     self.append(SAMPLES, {"update": event.update, "text": event.text, "model": "current"})
                 case Checkpoint():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hornbook.config import TrainingSettings
 from hornbook.engines import Engine, TrainingState
 from hornbook.events import Best, Lanes, Validation
+from hornbook.scoring import always
 from hornbook.text import Ids
 from hornbook.validation import HeldOut, amount_allowed
 
@@ -27,14 +29,17 @@ class Selection:
         held_out = HeldOut.of(ids, training)
         return cls(held_out, training, best) if held_out else None
 
-    def evaluate(self, engine: Engine) -> tuple[Validation, Best]:
+    def evaluate(self, engine: Engine, going_on: Callable[[], bool] = always) -> tuple[Validation, Best]:
         """What the network needs for the held-out part now, and the best so far. Where more of it is read
-        than for that one, it reads it again, so that both have read the same."""
+        than for that one, it reads it again, so that both have read the same. Raises BrokenOff, and is as it
+        was, where `going_on` says no."""
         state, best = engine.get_state(), self.best
         hidden, lanes = state.hidden[:, :, :1], self.lanes(state.update)
-        found = self.held_out.evaluate(engine.with_parameters(state.parameters), hidden, lanes)
+        now = engine.with_parameters(state.parameters)
+        found = self.held_out.evaluate(now, hidden, lanes, going_on)
         if best and best.lanes != lanes:
-            again = self.held_out.evaluate(engine.with_parameters(best.parameters), best.hidden, lanes)
+            then = engine.with_parameters(best.parameters)
+            again = self.held_out.evaluate(then, best.hidden, lanes, going_on)
             best = replace(best, nats=again.nats_per_character, lanes=lanes)
         if best is None or lower(found.nats_per_character, best.nats):
             best = Best(state.parameters, hidden, state.update, found.nats_per_character, lanes)

@@ -24,7 +24,7 @@ from hornbook.schedules import rates
 from hornbook.selection import Selection
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
-from hornbook.validation import HeldOut
+from hornbook.validation import BrokenOff, HeldOut
 
 SLICE_SECONDS = 0.05
 
@@ -76,6 +76,7 @@ class Training:
     first_loss: float = field(init=False)
     lowest: tuple[float, int] = field(init=False)  # smooth loss, and its update
     shown: int = field(init=False)  # the update after which the last sample was written
+    pending: Logged | None = field(init=False)  # the row of an update that is still to be evaluated
     selection: Selection | None = field(init=False)
     started: float = field(init=False)  # the moment of the first update
     saved: float = field(init=False)  # seconds at the last checkpoint
@@ -83,7 +84,7 @@ class Training:
     def __post_init__(self, start: Checkpoint) -> None:
         self.update, self.first_loss = start.state.update, start.first_loss
         self.lowest = start.state.best_smooth_loss, start.lowest_update
-        self.shown, self.saved = start.shown, start.seconds
+        self.shown, self.saved, self.pending = start.shown, start.seconds, start.pending
         self.selection = Selection.of(self.text.ids, self.settings, start.best)
         ids = self.text.ids[: trained_on(len(self.text), self.settings)]
         self.streams = Streams.of(len(ids), self.settings)
@@ -99,8 +100,9 @@ class Training:
         if self.shown < 0:
             yield self.sampled()
         yield from self.correction()
+        yield from self.marked(self.pending, self.selection)
         size = 1
-        while not (self.complete() or self.stop()):
+        while not (self.pending or self.complete() or self.stop()):
             begun = self.seconds()
             plan = rates(self.settings, self.update, self.until_event(size), self.plan.total)
             result = self.engine.advance(plan)
@@ -178,11 +180,17 @@ class Training:
         )
 
     def marked(self, row: Logged | None, selection: Selection | None) -> Iterator[Event]:
-        """What is told of the update in hand: its evaluation, its metrics row, how far the training is."""
+        """What is told of the update in hand: its evaluation, its metrics row, how far the training is. Where
+        a wish to stop breaks the evaluation off, all this is left for the training that goes on."""
         if row is None:
             return
+        self.pending = None
         if selection and self.at(self.settings.evaluate_every):
-            (nats, characters), best = selection.evaluate(self.engine)
+            try:
+                (nats, characters), best = selection.evaluate(self.engine, lambda: not self.stop())
+            except BrokenOff:
+                self.pending = row
+                return
             yield Evaluated(self.update, nats, characters, best.nats, best.update, self.seconds())
             yield replace(row, validation=nats if math.isfinite(nats) else None)
         elif self.at(self.settings.log_every):
@@ -212,12 +220,14 @@ class Training:
         state = self.current()
         reading, seconds = self.excerpts.reading(state), self.seconds()
         best = self.selection.best if self.selection else None
-        yield Checkpoint(state, reading, self.first_loss, seconds, self.lowest[1], self.shown, best)
+        yield Checkpoint(
+            state, reading, self.first_loss, seconds, self.lowest[1], self.shown, best, self.pending
+        )
         self.saved = self.seconds()
 
     def ending(self) -> Iterator[Event]:
         """The end; where all updates are made, with what the best model writes and needs."""
-        complete = self.complete()
+        complete = self.complete() and not self.pending
         if complete and self.shown != self.update:
             yield self.sampled()
         yield from self.saving()

@@ -21,7 +21,7 @@ from hornbook.engines import Engine
 from hornbook.engines.interface import Floats, Integers
 from hornbook.errors import TextError
 from hornbook.events import Lanes, Validation
-from hornbook.scoring import LEAD, cost_blocks, led
+from hornbook.scoring import LEAD, always, cost_blocks, led
 from hornbook.streams import trained_on
 from hornbook.text import Ids
 
@@ -31,6 +31,10 @@ EARLY = 200  # characters that a lane reads before those that count
 LANE = 1000  # characters that count in a lane, at least
 MOST_LANES = 64
 BLOCK = 256  # time steps read at a time
+
+
+class BrokenOff(Exception):
+    """A reading on the way was not to go on; never seen by a user."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,17 @@ class HeldOut:
         count = max(1, min(amount // (EARLY + LANE), len(self) // LANE, MOST_LANES))
         return Lanes(count, min(len(self) // count, max(amount // count - EARLY, LANE)))
 
-    def evaluate(self, engine: Engine, state: Array, lanes: Lanes) -> Validation:  # (L, S, 1, H)
-        """What the engine needs for a character that counts in lanes, each read from the state."""
+    def evaluate(
+        self, engine: Engine, state: Array, lanes: Lanes, going_on: Callable[[], bool] = always
+    ) -> Validation:  # (L, S, 1, H)
+        """What the engine needs for a character that counts in lanes, each read from the state. Raises
+        BrokenOff as `read_lanes` does."""
         early = min(EARLY, self.start)
         places = self.start + len(self) // lanes.number * np.arange(lanes.number)
         states = np.repeat(state, lanes.number, axis=2)
-        nats = read_lanes(engine, self.ids, places - early, early + lanes.length, states)[early - 1 :]
-        return Validation(float(nats.mean()), nats.size)
+        nats = read_lanes(engine, self.ids, places - early, early + lanes.length, states, going_on)
+        counted = nats[early - 1 :]
+        return Validation(float(counted.mean()), counted.size)
 
     def whole(self, engine: Engine, state: Array, going_on: Callable[[], bool]) -> Validation:
         """What the engine needs for a character, from all of them in one stream, which begins before them in
@@ -85,12 +93,19 @@ class HeldOut:
 
 
 def read_lanes(
-    engine: Engine, ids: Ids | Integers, places: Integers, length: int, state: Array
+    engine: Engine,
+    ids: Ids | Integers,
+    places: Integers,
+    length: int,
+    state: Array,
+    going_on: Callable[[], bool] = always,
 ) -> Floats:  # (length - 1, M)
     """The nats of all characters but the first in lanes of so many from each place on, read from a state
-    (L, S, M, H)."""
-    rows = []
+    (L, S, M, H). Raises BrokenOff where between two blocks `going_on` says no."""
+    rows: list[Floats] = []
     for first in range(0, length - 1, BLOCK):
+        if rows and not going_on():
+            raise BrokenOff
         steps = np.arange(first, min(first + BLOCK, length - 1) + 1)
         window = ids[places + steps[:, None]].astype(np.int64)
         read = engine.read(window[:-1], window[1:], state)
