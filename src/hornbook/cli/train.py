@@ -74,7 +74,7 @@ def train(
     said = typed
     typed = ancestor.usual(typed) if ancestor and not old else {**shape_of(old), **typed}
     text, typed = begin(ancestor, text, typed)
-    advice = Advice({}) if old else advise(text, {"engine": engine_here(), **typed})
+    advice = Advice({}) if old else advise(text, with_engine(typed))
     arranged = (
         again(old, config, typed, text, begun)
         if old and config
@@ -99,8 +99,8 @@ def anew(typed: dict[str, Any], text: Text, begun: float, most: float = math.inf
     from hornbook.report.figures import rehearsed
     from hornbook.yardsticks import ahead
 
-    typed.setdefault("engine", engine_here())
-    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, most=most, **typed)
+    how = with_engine(typed)
+    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, most=most, **how)
 
 
 def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: float) -> Arranged:
@@ -118,6 +118,11 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: f
     by_time = bool(old.training.minutes) or "minutes" in typed
     dropped = (*LENGTHS, *RHYTHM) if by_time else LENGTHS
     return anew({**{k: v for k, v in table.items() if k not in dropped}, **typed}, text, begun)
+
+
+def with_engine(typed: dict[str, Any]) -> dict[str, Any]:
+    """Settings with the engine that trains where they name none."""
+    return typed if "engine" in typed else {**typed, "engine": engine_here()}
 
 
 def engine_here() -> str:
