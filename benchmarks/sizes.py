@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.cells import CELLS
+from hornbook.config import ModelSettings
+from hornbook.parameters import multiplied
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class Network:
     def weights(self) -> int:
         """The numbers in W, in U above the first layer and in V: what each character is multiplied with. Of
         the first U it reads a row."""
-        H, G = self.hidden, CELLS[self.cell].gates
-        return (2 * self.layers - 1) * H * G * H + H * self.vocabulary
+        return multiplied(ModelSettings(self.vocabulary, self.hidden, self.cell, self.layers))
 
     @property
     def characters(self) -> int:

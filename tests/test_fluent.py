@@ -159,3 +159,15 @@ def test_a_run_keeps_what_was_chosen_and_its_config_repeats_it_without_choosing(
     assert result.exit_code == 0, result.output
     best = "best.safetensors"
     assert (again / best).read_bytes() == (run.folder / best).read_bytes()
+
+
+def test_that_there_is_no_core_is_told_once_and_not_where_an_engine_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("hornbook.engines.default_engine", lambda: "reference")
+    text = tmp_path / "book.txt"
+    text.write_text("a sentence like any other, and another one.\n" * 10)
+    for number, (more, told) in enumerate([((), 1), (("--engine", "reference"), 0)]):
+        out = str(tmp_path / str(number))
+        command = ["train", str(text), "--preset", "fluent", "--updates", "2", "--out", out, "--quiet", *more]
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+        assert result.output.count("no native core") == told
