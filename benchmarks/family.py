@@ -73,7 +73,7 @@ def contenders() -> list[Contender]:
     """Who trains."""
     two, options = both_cores(), {"threads": 2}
     mixed = [Contender(MIXED, "hornbook_family", options={**options, "dtype": "mixed"}, cores=two)]
-    if not core().has_pairs():
+    if not core().pairs():
         mixed = []
     return installed(
         [

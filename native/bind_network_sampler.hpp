@@ -30,8 +30,8 @@ template <class Real> struct Given {
 template <class Real> class NetworkSampler {
   public:
     NetworkSampler(const std::string& cell, int64_t K, int64_t H, int64_t L, Array<Real> parameters,
-                   bool mixed)
-        : at_(checked_network<Real>(cell, K, H, L, mixed)),
+                   const std::string& pairs)
+        : at_(checked_network<Real>(cell, K, H, L, pairs)),
           given_(at_, parameters, Given<Real>::For::reading) {}
 
     Result<int64_t> sample(nb::ndarray<Real, nb::c_contig, nb::device::cpu> state,

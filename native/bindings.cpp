@@ -5,7 +5,7 @@
 #include "bind_network.hpp"
 #include "bind_sampling.hpp"
 #include "bind_training.hpp"
-#include "pairs.hpp"
+#include "network_checks.hpp"
 #include "processor.hpp"
 
 namespace hornbook {
@@ -38,6 +38,13 @@ double fma_peak(double seconds) {
     volatile float kept = reduce_add<float>(all);
     (void)kept;
     return flops / spent / 1e9;
+}
+
+// How this build can mix products on this processor, the fastest last.
+nb::list pairs() {
+    nb::list names;
+    for (const std::string& name : kinds_of_pairs()) names.append(name.c_str());
+    return names;
 }
 
 #if defined(HORNBOOK_LISTS_LEVELS)
@@ -85,7 +92,8 @@ NB_MODULE(HORNBOOK_MODULE, m) {
     hornbook::bind_networks(m);
     hornbook::bind_functions<float>(m);
     hornbook::bind_functions<double>(m);
-    m.def("has_pairs", &hornbook::has_pairs);
+    m.def("pairs", &hornbook::pairs);
+    m.def("holds_tiles", &hornbook::holds_tiles);
     m.def("fma_peak", &hornbook::fma_peak, nb::arg("seconds") = 0.2);
 #if defined(HORNBOOK_LISTS_LEVELS)
     m.def("levels", &hornbook::levels);

@@ -13,8 +13,26 @@ template <class Table> std::string names_of(const Table& table) {
     return names;
 }
 
+// How a network is mixed: not at all, or by one of kinds_of_pairs().
+inline std::vector<std::string> kinds_of_pairs() {
+    std::vector<std::string> kinds;
+    if (has_pairs()) kinds.push_back("vector");
+    if (has_tiles()) kinds.push_back("tiles");
+    return kinds;
+}
+
+template <class Real> Mixed checked_pairs(const std::string& pairs) {
+    if (pairs.empty()) return {};
+    const std::vector<std::string> kinds = kinds_of_pairs();
+    require(Mixable<Real> && std::find(kinds.begin(), kinds.end(), pairs) != kinds.end(),
+            "pairs: expected none, or vector or tiles for a float32 network, where the processor multiplies "
+            "bfloat16 so, at the level that has it");
+    return {true, pairs == "tiles"};
+}
+
 template <class Real>
-NetworkLayout<Real> checked_network(const std::string& cell, int64_t K, int64_t H, int64_t L, bool mixed) {
+NetworkLayout<Real> checked_network(const std::string& cell, int64_t K, int64_t H, int64_t L,
+                                    const std::string& pairs) {
     const Cell<Real>* found = cell_named<Real>(cell);
     if (!found) refuse("cell: expected one of " + names_of(family<Real>) + ", got " + cell);
     checked_size("vocabulary", K, int64_t(1) << 31);
@@ -23,10 +41,7 @@ NetworkLayout<Real> checked_network(const std::string& cell, int64_t K, int64_t 
     const double gates = double(found->gates) * double(H);
     if (gates * (double(K) + 2.0 * double(L) * double(H)) + double(H) * double(K) > 0x1p36)
         refuse("vocabulary, hidden and layers: the parameters would exceed 2^36 numbers");
-    require(!mixed || (Mixable<Real> && has_pairs()),
-            "mixed: expected a float32 network and a processor that "
-            "multiplies bfloat16, at the level that has it");
-    return NetworkLayout<Real>(*found, Size(K), Size(H), Size(L), mixed);
+    return NetworkLayout<Real>(*found, Size(K), Size(H), Size(L), checked_pairs<Real>(pairs));
 }
 
 // T and B of a window that the core can hold.

@@ -29,12 +29,12 @@ template <class Real> struct NetworkLayout {
     };
     const Cell<Real>& cell;
     const Size K, H, L, n, k;           // k: K padded to whole vectors
-    const bool mixed;                   // products are in bfloat16, with sums of Real
+    const Mixed mixed;                  // products are in bfloat16, with sums of Real
     const Size ld_h, ld_a, ld_w, ld_v;  // rows of states, of a cell's blocks, of U, W and b, of V and c
     std::vector<Layer> layers;
     Size V, c, size;
 
-    NetworkLayout(const Cell<Real>& cell_, Size K_, Size H_, Size L_, bool mixed_)
+    NetworkLayout(const Cell<Real>& cell_, Size K_, Size H_, Size L_, Mixed mixed_)
         : cell(cell_), K(K_), H(H_), L(L_), n(round_up<Real>(H_)), k(round_up<Real>(K_)), mixed(mixed_),
           ld_h(spaced<Real>(n)), ld_a(spaced<Real>(cell_.blocks * n)), ld_w(spaced<Real>(cell_.gates * n)),
           ld_v(spaced<Real>(k)) {
@@ -88,7 +88,7 @@ template <class Real> class NetworkWeights {
     enum class For { reading, learning };
     struct Layer {
         Packed<Real> W, W_turned, U, U_turned;  // (n, G·n) (G·n, n); U of the layers above the first only
-        Layer(bool first, bool learns, Size n, Size g, bool mixed)
+        Layer(bool first, bool learns, Size n, Size g, Mixed mixed)
             : W(n, g, mixed), W_turned(learns * g, learns * n, mixed), U(!first * n, !first * g, mixed),
               U_turned(!first * learns * g, !first * learns * n, mixed) {}
     };

@@ -147,6 +147,7 @@ template <class Real> class PortionedNetwork {
                         uint64_t position) {
         text.alone = false;
         work_together(int(parts()), [&](int me, int all, Meeting& meeting) {
+            const TilesOfCall tiles;
             Member member{*this, text, text.choosers[size_t(me)], meeting, me, all, text.last, text.now};
             for (Size i = 0; i < n && member.foretell(i); ++i) {
                 const int64_t drawn = member.choose(taste, uniform(place, position + uint64_t(i)));

@@ -18,6 +18,7 @@ template <class Work> void divide_streams(Size M, Size most, Size threads, Work 
     std::atomic<Size> next{0};
     std::atomic<bool> failed{false};
     work_together(int(std::min(threads, groups)), [&](int, int, Meeting&) {
+        const TilesOfCall tiles;
         try {
             for (Size i; !failed && (i = next.fetch_add(1)) < groups;)
                 work(share(M, groups, i), share(M, groups, i + 1) - share(M, groups, i));

@@ -39,6 +39,7 @@ template <class Real> class Differentiator {
     // dstate and dfirst (L, S, B, H) may be null.
     void run(const NetworkWeights<Real>& weights, Size first, Size last, Real scale, const Dropout& dropout,
              int64_t update, const Real* dstate, Real* dfirst) {
+        const TilesOfCall tiles;
         for (Size l = 0; l < at.L; ++l) forward(weights, l, first, last, dropout, update);
         each(first, last, [&](Shard<Real>& shard) { shard.gradients.foretell(weights, scale); });
         const Size layer = at.cell.states * B * at.H;

@@ -33,7 +33,7 @@ template <class Real> class NetworkWindow {
 
     NetworkWindow(const NetworkLayout<Real>& layout, Size steps, Size streams, bool drops = false)
         : at(layout), T(steps), M(streams), x(T * M), y(T * M),
-          pairs(at.mixed * most_rows() * pairs_row(at.widest())), drops_(drops) {
+          pairs(at.mixed * room_rows(most_rows()) * pairs_row(at.widest())), drops_(drops) {
         for (Size l = 0; l < at.L; ++l) layers.emplace_back(at, T, M, drops);
     }
 

@@ -1,5 +1,6 @@
-// The mixed products of pairs.hpp, compiled for the instruction that multiplies pairs (AVX512-BF16).
-#include "products.hpp"
+// Mixed products by vectors, and the packing of all mixed ones, compiled for the instruction that multiplies
+// pairs (AVX512-BF16).
+#include "rounding.hpp"
 
 #if defined(__AVX512BF16__)
 namespace hornbook {
@@ -21,38 +22,6 @@ HORNBOOK_INLINE Vec<float> fma(Vec<Pair> a, Vec<Pair> b, Vec<float> sum) {
 
 namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
-
-namespace {
-
-// 32 numbers as 16 pairs of neighbours.
-HORNBOOK_INLINE Vec<Pair> rounded(const float* from) {
-    return (Vec<Pair>)_mm512_cvtne2ps_pbh((__m512)load(from + 16), (__m512)load(from));
-}
-
-// The numbers of two rows as pairs: lane i holds first[i] and second[i].
-HORNBOOK_INLINE Vec<Pair> rounded(Vec<float> first, Vec<float> second) {
-    using Halves = VectorOf<uint16_t, 32>::type;
-    const Halves both = (Halves)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
-    return (Vec<Pair>)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
-                                              23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
-                                              31);
-}
-
-// out (rows, pairs_row(depth)) = a, rounded. Behind its end a row holds what is never multiplied.
-void round_rows(Pair* out, const float* a, Size a_row, Size rows, Size depth) {
-    for (Size r = 0; r < rows; ++r)
-        for (Size k = 0; k < depth; k += 32)
-            store(out + r * pairs_row(depth) + k / 2, rounded(a + r * a_row + k));
-}
-
-// out (depth / 2, columns) = pairs of rows of a; a row without a second is paired with zero
-void pair_rows(Pair* out, Size out_row, const float* a, Size a_row, Size depth, Size columns) {
-    for (Size k = 0; k < depth; k += 2, a += 2 * a_row, out += out_row)
-        for (Size j = 0; j < columns; j += 16)
-            store(out + j, rounded(load(a + j), k + 1 < depth ? load(a + a_row + j) : Vec<float>{}));
-}
-
-}  // namespace
 
 void pack_pairs(Packed<float>& w, Size p, const float* from, Size row) {
     const Size width = w.in.width(p) * Lanes<float>;

@@ -9,6 +9,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 namespace hornbook {
@@ -51,6 +55,26 @@ inline std::vector<std::string> processor_levels() {
 
 // avx512_bf16
 inline bool processor_has_pairs() { return has(ask(7, 1).eax, {5}); }
+
+// amx_bf16 amx_tile, and the system saves tiles and lets this process use them, once it has asked
+inline bool processor_has_tiles() {
+#if defined(__linux__)
+    constexpr long ask_for = 0x1023, tiles = 18;  // ARCH_REQ_XCOMP_PERM, the number of the tiles in XCR0
+    static const bool given = has(ask(7, 0).edx, {22, 24}) && has(ask(1, 0).ecx, {27}) &&
+                              has(saved_registers(), {17, 18}) &&
+                              syscall(SYS_arch_prctl, ask_for, tiles) == 0;
+    return given;
+#else
+    return false;
+#endif
+}
+
+// Whether this thread has tiles that the system must save.
+inline bool processor_holds_tiles() {
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(1));
+    return low >> 17 & 3;
+}
 #else
 inline std::vector<std::string> processor_levels() { return {"neon"}; }
 #endif

@@ -50,6 +50,9 @@ template <class Real>
 void multiply(Target<Real> out, const Real* a, Size a_row, const Packed<Real>& w, Size first, Size last,
               Size rows, Size depth, [[maybe_unused]] Pair* room) {
     if constexpr (Mixable<Real>) {
+        if constexpr (Tileable) {
+            if (w.mixed.by_tiles) return multiply_by_tiles(out, a, a_row, w, first, last, rows, depth, room);
+        }
         if (w.mixed) return multiply_pairs(out, a, a_row, w, first, last, rows, depth, room);
     }
     multiply_panels<Real, Real>(
@@ -58,8 +61,12 @@ void multiply(Target<Real> out, const Real* a, Size a_row, const Packed<Real>& w
 
 template <class Real>
 void multiply_turned(Target<Real> g, const Real* a, Size a_row, const Real* d, Size d_row, Size rows,
-                     Size columns, Size depth, [[maybe_unused]] bool mixed, TurnedRoom<Real>& room) {
+                     Size columns, Size depth, [[maybe_unused]] Mixed mixed, TurnedRoom<Real>& room) {
     if constexpr (Mixable<Real>) {
+        if constexpr (Tileable) {
+            if (mixed.by_tiles)
+                return multiply_by_tiles_turned(g, a, a_row, d, d_row, rows, columns, depth, room);
+        }
         if (mixed) return multiply_pairs_turned(g, a, a_row, d, d_row, rows, columns, depth, room);
     }
     const Division in(columns / Lanes<Real>);
@@ -80,7 +87,7 @@ void multiply_turned(Target<Real> g, const Real* a, Size a_row, const Real* d, S
     template void multiply<Real>(Target<Real>, const Real*, Size, const Packed<Real>&, Size, Size, Size,     \
                                  Size, Pair*);                                                               \
     template void multiply_turned<Real>(Target<Real>, const Real*, Size, const Real*, Size, Size, Size,      \
-                                        Size, bool, TurnedRoom<Real>&);
+                                        Size, Mixed, TurnedRoom<Real>&);
 HORNBOOK_PRODUCTS(float)
 HORNBOOK_PRODUCTS(double)
 #undef HORNBOOK_PRODUCTS

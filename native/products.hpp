@@ -57,13 +57,13 @@ struct Division {
 template <class Real> struct Packed {
     Size depth;
     Division in;
-    bool mixed;
+    Mixed mixed;
     Buffer<Real> panels;  // (in.panels, depth, in.width * Lanes), where products are not mixed
-    Buffer<Pair> pairs;   // (in.panels, depth / 2, in.width * Lanes), where they are
-    Packed(Size depth_, Size columns, bool mixed_)
+    Buffer<Pair> pairs;   // (in.panels, pairs_of(depth), in.width * Lanes), where they are; zeros fill it up
+    Packed(Size depth_, Size columns, Mixed mixed_)
         : depth(depth_), in(columns / Lanes<Real>), mixed(mixed_), panels(!mixed * depth_ * columns),
-          pairs(mixed * depth_ * columns / 2) {}
-    Size offset(Size p) const { return in.first(p) * Lanes<Real> * (mixed ? depth / 2 : depth); }
+          pairs(mixed * pairs_of(depth_) * columns) {}
+    Size offset(Size p) const { return in.first(p) * Lanes<Real> * (mixed ? pairs_of(depth) : depth); }
 
     void pack(Size p, const Real* from, Size row);         // panel p of the matrix `from`
     void pack_turned(Size p, const Real* from, Size row);  // panel p of from.T
@@ -73,14 +73,15 @@ template <class Real> struct Packed {
 template <class Real> struct TurnedRoom {
     Buffer<Real> panel;
     Buffer<Pair> pairs, pairs_panel;
-    TurnedRoom(Size rows, bool mixed)
-        : panel(!mixed * DepthMost * TileVectors * Lanes<Real>), pairs(mixed * DepthMost / 2 * rows),
+    TurnedRoom(Size rows, Mixed mixed)
+        : panel(!mixed * DepthMost * TileVectors * Lanes<Real>), pairs(mixed * pairs_row(DepthMost) * rows),
           pairs_panel(mixed * DepthMost / 2 * TileVectors * Lanes<Real>) {}
 };
 
 // out (rows, columns) = start + a @ w for the columns of the panels first ... last - 1 of w, a's rows being
 // contiguous. Where w is mixed, the call that begins with panel 0 rounds a into `room`, and those for further
-// panels find it there: it is for `rows` of pairs_row(depth).
+// panels find it there: it is for room_rows(rows) of
+// pairs_row(depth).
 template <class Real>
 void multiply(Target<Real> out, const Real* a, Size a_row, const Packed<Real>& w, Size first, Size last,
               Size rows, Size depth, Pair* room);
@@ -89,7 +90,7 @@ void multiply(Target<Real> out, const Real* a, Size a_row, const Packed<Real>& w
 // a panel at a time.
 template <class Real>
 void multiply_turned(Target<Real> g, const Real* a, Size a_row, const Real* d, Size d_row, Size rows,
-                     Size columns, Size depth, bool mixed, TurnedRoom<Real>& room);
+                     Size columns, Size depth, Mixed mixed, TurnedRoom<Real>& room);
 
 }  // namespace HORNBOOK_LEVEL
 }  // namespace hornbook

@@ -13,6 +13,7 @@ import pytest
 
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import ENGINES, Engine, TrainingState
+from hornbook.engines.cores import PAIRS_VARIABLE
 from hornbook.engines.native import ISA_VARIABLE
 from hornbook.text import Text
 
@@ -89,8 +90,9 @@ def start(prose: Text) -> Callable[..., Engine]:
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An engine's name; where a level of processor stands behind it, the core of that level is used."""
-    name, _, level = request.param.partition(" ")
-    if level:
-        monkeypatch.setenv(ISA_VARIABLE, level)
+    """An engine's name; where a level of processor stands behind it, the core of that level is used, and
+    where a way of mixing stands behind that, that one."""
+    name, *chosen = request.param.split()
+    for variable, value in zip((ISA_VARIABLE, PAIRS_VARIABLE), chosen, strict=False):
+        monkeypatch.setenv(variable, value)
     return name

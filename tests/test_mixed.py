@@ -14,15 +14,20 @@ from hornbook.calibration import arranged
 from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
 from hornbook.config import TrainingSettings, settings
-from hornbook.engines import ENGINES, Engine, TrainingState
+from hornbook.distribution import Choice
+from hornbook.engines import ENGINES, Engine, Start, TrainingState
+from hornbook.engines.cores import PAIRS_VARIABLE
 from hornbook.engines.native import ISA_VARIABLE, levels, load
 from hornbook.parameters import views
+from hornbook.philox import Source
 from hornbook.text import Text
 from problems import EACH, Problem, assert_near, assert_same, every_cell, problem, reference, steps
 from test_family import every_size
 
-MIXED = [f"native {level}" for level in levels() if load(level).has_pairs()]
+MIXED = [f"native {level} {way}" for level in levels() for way in load(level).pairs()]
 every_mixed_build = pytest.mark.parametrize("engine", MIXED, indirect=True)
+TILED = [level for level in levels() if "tiles" in load(level).pairs()]
+every_tiled_level = pytest.mark.parametrize("level", TILED)
 ROUNDING = 2.0**-8  # of two factors, each rounded to the nearest of 8 bits
 
 
@@ -41,8 +46,8 @@ def rounded(x: Array) -> Array:
 
 @every_mixed_build
 @every_cell
-@pytest.mark.parametrize("B", [1, 2, 13])
-@pytest.mark.parametrize(("H", "K"), [(1, 2), (16, 17), (33, 80), (129, 65)])
+@pytest.mark.parametrize("B", [1, 2, 13, 17, 33, 53])
+@pytest.mark.parametrize(("H", "K"), [(1, 2), (7, 200), (16, 17), (33, 80), (100, 2), (129, 65)])
 def test_a_step_is_the_textbook_s_with_the_factors_of_its_products_rounded(
     engine: str, cell: str, B: int, H: int, K: int
 ) -> None:
@@ -76,6 +81,90 @@ def test_loss_states_and_gradients_are_the_reference_s_as_far_as_rounding_lets_t
     each_state, each_logits = steps(engine_, p.x, state)
     assert_near(each_state, states, tolerance, "the states")
     assert_near(each_logits, logits, tolerance, "the logits")
+
+
+# What is summed in one step, and what over many: tiles are 16 rows, 32 numbers of a sum and 16 columns.
+TAILS = [
+    (1, 2, 1, 1, 1),
+    (7, 65, 3, 3, 2),
+    (100, 2, 1, 33, 1),
+    (100, 200, 3, 17, 2),
+    (129, 65, 25, 3, 1),
+    (129, 200, 3, 33, 2),
+    (129, 65, 1, 17, 1),
+    (65, 33, 3, 50, 1),
+]
+
+
+@every_tiled_level
+@every_cell
+@pytest.mark.parametrize(("H", "K", "T", "B", "L"), TAILS)
+def test_tiles_and_vectors_differ_in_last_digits_only(
+    monkeypatch: pytest.MonkeyPatch, level: str, cell: str, H: int, K: int, T: int, B: int, L: int
+) -> None:
+    monkeypatch.setenv(ISA_VARIABLE, level)
+    p, got = problem(cell, H, K, T, B, L), []
+    for way in ("vector", "tiles"):
+        monkeypatch.setenv(PAIRS_VARIABLE, way)
+        got.append(
+            mixed(p).loss_and_gradients(p.x, p.y, p.state.astype(np.float32), p.dstate.astype(np.float32))
+        )
+    one, other = got
+    # A last digit may turn the rounding of a later factor.
+    tolerance = ROUNDING if T == 1 else 2 * ROUNDING
+    assert one.loss == pytest.approx(other.loss, rel=tolerance)
+    assert_near(one.state, other.state, tolerance, "the final state")
+    assert_near(one.dstate, other.dstate, tolerance, "the gradient of the first state")
+    for key, gradient in one.gradients.items():
+        assert_near(gradient, other.gradients[key], tolerance, key)
+
+
+@every_mixed_build
+@every_cell
+def test_a_stream_is_the_same_alone_and_among_others(engine: str, cell: str) -> None:
+    p = problem(cell, 65, 33, 4, 53, 2)
+    state, engine_ = p.state.astype(np.float32), mixed(p)
+    all_, (o, _) = engine_.read(p.x, p.y, state), engine_.step(p.x[0], state)
+    for m in (0, 15, 16, 31, 40, 52):
+        own = np.ascontiguousarray(state[:, :, m : m + 1])
+        alone = engine_.read(p.x[:, m : m + 1], p.y[:, m : m + 1], own)
+        np.testing.assert_array_equal(alone.nats[:, 0], all_.nats[:, m])
+        np.testing.assert_array_equal(alone.state[:, :, 0], all_.state[:, :, m])
+        np.testing.assert_array_equal(engine_.step(p.x[0, m : m + 1], own)[0][0], o[m])
+
+
+@every_mixed_build
+@every_cell
+@pytest.mark.parametrize("shards", [1, 2, 3])
+def test_threads_change_nothing(engine: str, cell: str, shards: int) -> None:
+    text = Text.from_string("To be, or not to be, that is the question. " * 40)
+    ends = []
+    for threads in (1, 2, 3):
+        chosen = settings(
+            len(text.vocabulary), cell=cell, hidden=33, layers=2, streams=21, seq_len=7, updates=5,
+            dtype="mixed", shards=shards, threads=threads,
+        )  # fmt: skip
+        trained = ENGINES["native"](*chosen, TrainingState.initial(*chosen), text.ids)
+        trained.advance(np.full(5, 2e-3))
+        ends.append(trained.get_state())
+    assert_same(ends[0], ends[1])
+    assert_same(ends[0], ends[2])
+
+
+@every_tiled_level
+def test_no_tile_is_held_after_a_call(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv(ISA_VARIABLE, level)
+    monkeypatch.setenv(PAIRS_VARIABLE, "tiles")
+    p = problem("gru", 33, 65, 4, 3, 2)
+    core, engine_, state = load(level), mixed(p), p.state.astype(np.float32)
+    for call in (
+        lambda: engine_.loss_and_gradients(p.x, p.y, state),
+        lambda: engine_.read(p.x, p.y, state),
+        lambda: engine_.step(p.x[0], state),
+        lambda: engine_.sample(Start(state, p.x[0], 0), 9, Choice(), Source(1, 0)),
+    ):
+        call()
+        assert not core.holds_tiles()
 
 
 @every_mixed_build
@@ -121,11 +210,11 @@ def test_a_run_says_mixed_and_keeps_float32(engine: str, prose: Text, tmp_path: 
 @pytest.mark.parametrize("level", levels())
 def test_the_core_mixes_float32_only_and_only_where_it_can(level: str) -> None:
     core = load(level)
-    with pytest.raises(ValueError, match="mixed"):
-        core.Network64("gru", 5, 4, 1, mixed=True)
-    if f"native {level}" not in MIXED:
-        with pytest.raises(ValueError, match="mixed"):
-            core.Network32("gru", 5, 4, 1, mixed=True)
+    with pytest.raises(ValueError, match="pairs: expected"):
+        core.Network64("gru", 5, 4, 1, pairs="vector")
+    for way in {"", "vector", "tiles", "abacus"} - {"", *core.pairs()}:
+        with pytest.raises(ValueError, match="pairs: expected"):
+            core.Network32("gru", 5, 4, 1, pairs=way)
 
 
 def asked(prose: Text, **changes: Any) -> Any:

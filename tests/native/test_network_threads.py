@@ -98,14 +98,14 @@ def test_threads_parts_and_other_streams_do_not_change_what_is_drawn(level, dtyp
         assert last[0] == many[2][m]
 
 
-def large_sampler(level, dtype, cell, mixed=False):
+def large_sampler(level, dtype, cell, pairs=""):
     """A sampler whose network is worth dividing over three cores, and where its one stream stands."""
     layers, hidden, symbols = 3, {"vanilla": 210, "gru": 130, "lstm": 117}[cell], 83
     rng = np.random.default_rng(6)
     flat = (rng.standard_normal(size(cell, symbols, hidden, layers)) / hidden**0.5).astype(dtype)
     make = level.NetworkSampler32 if dtype is np.float32 else level.NetworkSampler64
     start = rng.uniform(-0.9, 0.9, shape(cell, hidden, layers, 1)).astype(dtype)
-    return make(cell, symbols, hidden, layers, flat, mixed), start
+    return make(cell, symbols, hidden, layers, flat, pairs), start
 
 
 def written(sampler, start, last, parts, threads):
@@ -130,8 +130,8 @@ def assert_all_write_alike(sampler, start):
 @every_dtype
 def test_a_stream_that_several_cores_write_together_is_the_same(level, dtype, cell):
     assert_all_write_alike(*large_sampler(level, dtype, cell))
-    if dtype is np.float32 and level.has_pairs():
-        assert_all_write_alike(*large_sampler(level, dtype, cell, mixed=True))
+    for way in level.pairs() if dtype is np.float32 else ():
+        assert_all_write_alike(*large_sampler(level, dtype, cell, pairs=way))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no thread to a core")

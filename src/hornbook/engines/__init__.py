@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hornbook.config import ModelSettings, TrainingSettings
-from hornbook.engines.cores import why_unmixed
+from hornbook.engines.cores import chosen_pairs, why_unmixed
 from hornbook.engines.interface import Advance, Engine, Gradients, Reading, Start, TrainingState
 from hornbook.engines.native import NativeEngine, core, levels
 from hornbook.engines.reference import ReferenceEngine
@@ -19,6 +19,7 @@ __all__ = [
     "Start",
     "TrainingState",
     "default_engine",
+    "pairs_of",
     "why_not_mixed",
 ]
 
@@ -27,6 +28,15 @@ def default_engine() -> str:
     """The engine that trains where none is named: the native one, or the reference where an
     installation has no core."""
     return "native" if levels() else "reference"
+
+
+def pairs_of(training: TrainingSettings) -> dict[str, str]:
+    """How the products of a mixed training are made here, as it is recorded, for their last digits differ:
+    its pairs are vector, tiles or none. Empty where it is not mixed. Raises SettingError for a way that is
+    not to be had."""
+    if training.dtype != "mixed":
+        return {}
+    return {"pairs": (chosen_pairs(core()) if levels() else "") or "none"}
 
 
 def why_not_mixed(model: ModelSettings, training: TrainingSettings) -> str:

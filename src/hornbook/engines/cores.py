@@ -7,6 +7,7 @@ beside that of the training.
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -17,11 +18,13 @@ from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
 from hornbook.config import Clip, ModelSettings, TrainingSettings
 from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Reading, TrainingState
+from hornbook.errors import SettingError, known
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import count, views
 from hornbook.streams import Streams
 from hornbook.text import Ids
 
+PAIRS_VARIABLE = "HORNBOOK_PAIRS"  # vector: by AVX512-BF16; tiles: by AMX
 SUFFIXES = {"float32": "32", "float64": "64"}  # of the compiled halves, by the type of arrays
 
 
@@ -65,10 +68,22 @@ def is_classic(model: ModelSettings, training: TrainingSettings) -> bool:
     )
 
 
+def chosen_pairs(module: ModuleType) -> str:
+    """How a core mixes products: as HORNBOOK_PAIRS says, or the best way that there is; empty where there is
+    none. The ways differ in their last digits. Raises SettingError for a way that is not to be had here."""
+    here = tuple(module.pairs())
+    wanted = os.environ.get(PAIRS_VARIABLE)
+    if here and wanted and wanted not in here:
+        raise SettingError(known(f"way in {PAIRS_VARIABLE}", wanted, here))
+    return (wanted or here[-1]) if here else ""
+
+
 def why_unmixed(module: ModuleType, model: ModelSettings, training: TrainingSettings) -> str:
     """Why the products of a training stay in float32; empty where they can be in bfloat16."""
-    if not module.has_pairs():
-        return "this processor does not multiply bfloat16 (AVX512-BF16), or its level here is a lower one"
+    if not module.pairs():
+        return (
+            "this processor does not multiply bfloat16 (AVX512-BF16, AMX), or its level here is a lower one"
+        )
     if is_classic(model, training):
         return "a vanilla network of one layer that reads one stream is trained by a core of its own"
     return ""
@@ -97,7 +112,8 @@ class Trained:
     def __init__(self, module: ModuleType, model: ModelSettings, training: TrainingSettings) -> None:
         self.module, self.model, self.training = module, model, training
         self.suffix, self.dtype = SUFFIXES[training.array_dtype], np.dtype(training.array_dtype)
-        self.mixed = training.dtype == "mixed" and not why_unmixed(module, model, training)
+        mixed = training.dtype == "mixed" and not why_unmixed(module, model, training)
+        self.pairs = chosen_pairs(module) if mixed else ""
 
     def shape(self, streams: int) -> tuple[int, int, int, int]:
         """That of a state (L, S, B, H)."""
@@ -247,7 +263,7 @@ class FamilyCore(Trained):
             weight_decay=training.weight_decay,
             dropout=training.dropout,
             seed=training.seed,
-            mixed=self.mixed,
+            pairs=self.pairs,
         )
         self.update = 0  # updates done: the core is told what to read
 
@@ -288,4 +304,4 @@ class FamilyCore(Trained):
         """What draws characters."""
         model = self.model
         make = getattr(self.module, f"NetworkSampler{self.suffix}")
-        return make(model.cell, model.vocabulary, model.hidden, model.layers, parameters, self.mixed)
+        return make(model.cell, model.vocabulary, model.hidden, model.layers, parameters, self.pairs)

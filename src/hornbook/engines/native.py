@@ -2,7 +2,8 @@
 bfloat16 where the processor has them. The loop over updates runs inside it.
 
 The same source is compiled once for each level of processor, and the best one that this processor has
-is taken; the environment variable HORNBOOK_ISA names another. What the core computes stands in the
+is taken; the environment variable HORNBOOK_ISA names another, and HORNBOOK_PAIRS how a core of the level
+mixes (vector: AVX512-BF16, tiles: AMX; tiles where there are any). What the core computes stands in the
 reference engine; this file only hands arrays in and out.
 """
 
