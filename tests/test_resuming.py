@@ -17,10 +17,10 @@ from hornbook import RunFolderError, SettingError, validation
 from hornbook import training as training_module
 from hornbook.calibration import arranged
 from hornbook.cells import CELLS
-from hornbook.checkpoints import read_checkpoint
+from hornbook.checkpoints import made_then, read_checkpoint
 from hornbook.cli.display import Display
 from hornbook.engines import ENGINES
-from hornbook.engines.native import ISA_VARIABLE, levels
+from hornbook.engines.native import ISA_VARIABLE, core, levels, load
 from hornbook.events import Planned
 from hornbook.facade import resume_into, train_into
 from hornbook.locks import Lock
@@ -446,7 +446,7 @@ def test_a_text_from_a_program_has_to_be_given_again(stopped):
 def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, monkeypatch, engine, key):
     start(tmp_path / "a", Ending(10), engine=engine)
     then = read_checkpoint(tmp_path / "a" / "last.safetensors").made
-    monkeypatch.setattr("hornbook.resuming.made_here", lambda: {**then, key: "another"})
+    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, key: "another"})
     with pytest.raises(RunFolderError, match=rf"was trained with {key} .*here is another.*--force"):
         further(tmp_path / "a")
     assert further(tmp_path / "a", force=True).summary["finished"]
@@ -476,6 +476,22 @@ def test_a_mixed_run_is_refused_where_the_processor_has_no_bfloat16(tmp_path, mo
     run = further(tmp_path / "run", force=True)
     assert run.summary["finished"]
     assert run.config.training.dtype == "mixed"
+
+
+@pytest.mark.skipif(not any(load(level).pairs() for level in levels()), reason="no bfloat16 here")
+def test_a_mixed_run_goes_on_as_it_was_mixed(tmp_path, monkeypatch):
+    start(tmp_path / "run", Ending(10), engine="native", preset="plain", cell="gru", dtype="mixed")
+    then = read_checkpoint(tmp_path / "run" / "last.safetensors").made
+    assert then["pairs"] == Run(tmp_path / "run").config.made["pairs"] == core().pairs()[-1]
+    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, "pairs": "another"})
+    with pytest.raises(RunFolderError, match=r"was trained with pairs .*here is another.*--force"):
+        further(tmp_path / "run")
+    assert further(tmp_path / "run", force=True).summary["finished"]
+
+
+def test_a_mixed_run_that_does_not_say_how_was_mixed_by_vectors():
+    assert made_then({"level": "avx512"}) == {"level": "avx512", "pairs": "vector"}
+    assert made_then({"pairs": "tiles"}) == {"pairs": "tiles"}
 
 
 def test_lost_rows_are_told_and_gone_without_where_it_is_forced(stopped):

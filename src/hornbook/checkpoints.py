@@ -24,7 +24,7 @@ from hornbook.config import (
     integer,
     to_table,
 )
-from hornbook.engines import TrainingState
+from hornbook.engines import TrainingState, pairs_of
 from hornbook.engines.interface import state_shape
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError
@@ -36,6 +36,7 @@ from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES
 from hornbook.storage import read_tensors, reading, write_tensors
 
 Tensors = dict[str, Array]
+EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there was no other way
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def write_checkpoint(
     best = {**views(model, state.best_parameters), "hidden": event.reading}
     write_tensors(folder / BEST, best, about)
     if finite(state.parameters):
-        record = {**about, **standing(event), "rows": dict(rows), "made": made_here()}
+        record = {**about, **standing(event), "rows": dict(rows), "made": made_here(training)}
         record["settings"] = {**to_table(model), **to_table(training)}
         write_tensors(folder / LAST, training_tensors(model, event), record, before=folder / PREVIOUS)
 
@@ -71,9 +72,15 @@ def finite(parameters: Array) -> bool:
     return bool(np.isfinite(parameters).all())
 
 
-def made_here() -> dict[str, str]:
+def made_here(training: TrainingSettings) -> dict[str, str]:
     """What the bits of a training depend on, beside its settings and its text."""
-    return {"hornbook": version("hornbook"), "numpy": np.__version__, "level": chosen_level()}
+    versions = {"hornbook": version("hornbook"), "numpy": np.__version__}
+    return {**versions, "level": chosen_level(), **pairs_of(training)}
+
+
+def made_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as a run has recorded it."""
+    return {"pairs": EARLIER_PAIRS} | dict(recorded)
 
 
 def training_tensors(model: ModelSettings, event: Checkpoint) -> Tensors:
@@ -141,7 +148,8 @@ def read_checkpoint(path: Path, most: int | None = None) -> Saved:
         check_counts(about)
         check_shapes(tensors, model, training, best=about["validation"] is not None)
         rows = {name: about["rows"][name] for name in (METRICS, SAMPLES)}
-        made = {key: str(about["made"][key]) for key in made_here()}
+        then = made_then(about["made"])
+        made = {key: str(then[key]) for key in made_here(training)}
         return Saved(checkpoint_of(tensors, about, model, training), rows, model, training, made)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
 from hornbook.locks import Lock, under_way
@@ -153,13 +154,13 @@ def write_start(folder: Path, text: Text, model: ModelSettings, training: Traini
     if not text.sources:
         about["sha256"] = digest(text)
     sources = tuple(stored(folder, text, *placed) for placed in enumerate(text.sources))
-    write_toml(folder / CONFIG, Config(about, sources, model, training, made_by()).table())
+    write_toml(folder / CONFIG, Config(about, sources, model, training, made_by(training)).table())
     write_json(folder / VOCABULARY, vocabulary_record(text.vocabulary))
     for name in (METRICS, SAMPLES):
         (folder / name).touch()
 
 
-def made_by() -> dict[str, Any]:
+def made_by(training: TrainingSettings) -> dict[str, Any]:
     """Versions and machine."""
     return {
         "hornbook": version("hornbook"),
@@ -168,6 +169,7 @@ def made_by() -> dict[str, Any]:
         "system": platform.platform(terse=True),
         "processor": processor(),
         "level": chosen_level(),
+        **pairs_of(training),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

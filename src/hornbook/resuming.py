@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.calibration import budget, going_on
-from hornbook.checkpoints import Saved, last_checkpoint, made_here
+from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then
 from hornbook.config import LONGEST, MOST_UPDATES, integer, real, to_table
 from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError, SettingError
@@ -31,7 +31,7 @@ ROWS = (METRICS, SAMPLES)
 NO_CLOCK = 0.0  # where a plan goes by the number of updates from here on
 FREE = {"threads"}  # settings that change no bit
 BITS = {
-    "native": ("hornbook", "level"),
+    "native": ("hornbook", "level", "pairs"),
     "reference": ("hornbook", "numpy"),
 }  # what those of an engine hang on
 
@@ -136,8 +136,8 @@ def same_text(run: Run, text: Text | None) -> Text:
 def check_same(run: Run, saved: Saved | None, force: bool) -> None:
     """Raise RunFolderError where the settings are not those of the checkpoint, or, unless it is forced, where
     the bits would not be the same here."""
-    config, here = run.config, made_here()
-    made = saved.made if saved else {key: str(config.made.get(key)) for key in here}
+    config, here = run.config, made_here(run.config.training)
+    made = saved.made if saved else {key: str(made_then(config.made).get(key)) for key in here}
     if saved:
         then = {**to_table(saved.model), **to_table(saved.training)}
         now = {**to_table(config.model), **to_table(config.training)}
@@ -147,18 +147,18 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
                     f"{key} is {value!r} in {run.folder}/config.toml, but the checkpoint was made with "
                     f"{then[key]!r}; put it back, or train anew with --config"
                 )
-    for key in BITS[config.training.engine]:
-        if made[key] != here[key] and not force:
-            raise RunFolderError(
-                f"{run.folder} was trained with {key} {made[key]}, and here is {here[key]}: the results "
-                "would differ in their last digits; --force goes on all the same"
-            )
     reason = why_not_mixed(config.model, config.training) if config.training.dtype == "mixed" else ""
     if reason and not force:
         raise RunFolderError(
             f"{run.folder} was trained with --dtype mixed: {reason}; --force goes on in float32, with other "
             "last digits"
         )
+    for key in BITS[config.training.engine]:
+        if made.get(key) != here.get(key) and not force:
+            raise RunFolderError(
+                f"{run.folder} was trained with {key} {made[key]}, and here is {here[key]}: the results "
+                "would differ in their last digits; --force goes on all the same"
+            )
 
 
 def spent(run: Run, saved: Saved) -> float:
