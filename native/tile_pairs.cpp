@@ -26,6 +26,13 @@ template <int Sum, int A, int W> HORNBOOK_INLINE void multiply_tile() {
     __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sum), "i"(A), "i"(W));
 }
 
+// A tile that is loaded soon. Where few rows are multiplied each is used once, and the processor alone begins
+// to fetch it too late.
+HORNBOOK_INLINE void fetch(const Pair* from, Size row) {
+    HORNBOOK_UNROLL
+    for (Size i = 0; i < Side; ++i) __builtin_prefetch(from + i * row);
+}
+
 // Registers 0 ... 4, of sums and of a, have as many rows as is said here; the others have 16.
 struct alignas(64) Shape {
     uint8_t palette = 1, start = 0, reserved[14] = {};
@@ -66,6 +73,7 @@ void block(Target<float> out, const Pair* a, Size a_row, const Pair* w, Size w_r
         each(rows,
              [&](auto r) __attribute__((always_inline)) { load_tile<A + r>(a + r * Side * a_row, a_row); });
         each(columns, [&](auto c) __attribute__((always_inline)) {
+            if constexpr (R == 1) fetch(w + Side * w_row + c * Side, w_row);
             load_tile<W + c % Ws>(w + c * Side, w_row);
             each(rows, [&](auto r)
                            __attribute__((always_inline)) { multiply_tile<r * C + c, A + r, W + c % Ws>(); });
