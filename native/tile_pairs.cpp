@@ -26,11 +26,18 @@ template <int Sum, int A, int W> HORNBOOK_INLINE void multiply_tile() {
     __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(Sum), "i"(A), "i"(W));
 }
 
-// A tile that is loaded soon. Where few rows are multiplied each is used once, and the processor alone begins
-// to fetch it too late.
+// A tile of w that is loaded soon: where few rows are multiplied each is used once, and the processor alone
+// begins to fetch it too late.
 HORNBOOK_INLINE void fetch(const Pair* from, Size row) {
     HORNBOOK_UNROLL
     for (Size i = 0; i < Side; ++i) __builtin_prefetch(from + i * row);
+}
+
+// The sums that are continued after those in hand, into the second cache.
+void fetch_start(Target<float> next, Size rows, Size columns) {
+    for (Size r = 0; next.start && r < rows; ++r)
+        for (Size c = 0; c < columns; c += Side)
+            __builtin_prefetch(next.start + r * next.start_row + c, 0, 2);
 }
 
 // Registers 0 ... 4, of sums and of a, have as many rows as is said here; the others have 16.
@@ -73,7 +80,7 @@ void block(Target<float> out, const Pair* a, Size a_row, const Pair* w, Size w_r
         each(rows,
              [&](auto r) __attribute__((always_inline)) { load_tile<A + r>(a + r * Side * a_row, a_row); });
         each(columns, [&](auto c) __attribute__((always_inline)) {
-            if constexpr (R == 1) fetch(w + Side * w_row + c * Side, w_row);
+            fetch(w + Side * w_row + c * Side, w_row);
             load_tile<W + c % Ws>(w + c * Side, w_row);
             each(rows, [&](auto r)
                            __attribute__((always_inline)) { multiply_tile<r * C + c, A + r, W + c % Ws>(); });
@@ -109,9 +116,13 @@ void multiply_tiles(Target<float> out, const Pair* a, Size a_row, const Pair* pa
     if (rows <= Side) return row_of_tiles(out, a, a_row, panel, width, stretches);
     Size r = 0;
     for (; r + 2 * Side <= rows; r += 2 * Side)
-        for (Size c = 0; c < width; c += 2)
+        for (Size c = 0; c < width; c += 2) {
+            const bool more = c + 2 < width;  // columns of these rows
+            fetch_start(more ? out.shifted(r, (c + 2) * Side) : out.shifted(r + 2 * Side, 0),
+                        more ? 2 * Side : std::min(2 * Side, rows - r - 2 * Side), 2 * Side);
             (c + 1 < width ? block<2, 2> : block<2, 1>)(out.shifted(r, c * Side), a + r * a_row, a_row,
                                                         panel + c * Side, width * Side, stretches);
+        }
     if (r + Side <= rows) {
         row_of_tiles(out.shifted(r, 0), a + r * a_row, a_row, panel, width, stretches);
         r += Side;
