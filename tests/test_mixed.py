@@ -16,8 +16,9 @@ from hornbook.cells.cell import Array
 from hornbook.config import TrainingSettings, settings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState
-from hornbook.engines.cores import PAIRS_VARIABLE
+from hornbook.engines.cores import PAIRS_VARIABLE, chosen_pairs
 from hornbook.engines.native import ISA_VARIABLE, levels, load
+from hornbook.errors import SettingError
 from hornbook.parameters import views
 from hornbook.philox import Source
 from hornbook.text import Text
@@ -149,6 +150,19 @@ def test_threads_change_nothing(engine: str, cell: str, shards: int) -> None:
         ends.append(trained.get_state())
     assert_same(ends[0], ends[1])
     assert_same(ends[0], ends[2])
+
+
+@every_tiled_level
+def test_tiles_are_taken_unless_vectors_are_asked_for(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv(ISA_VARIABLE, level)
+    core = load(level)
+    assert chosen_pairs(core) == "tiles"
+    assert core.gains_by("tiles")
+    monkeypatch.setenv(PAIRS_VARIABLE, "vector")
+    assert chosen_pairs(core) == "vector"
+    monkeypatch.setenv(PAIRS_VARIABLE, "abacus")
+    with pytest.raises(SettingError, match=r"HORNBOOK_PAIRS 'abacus'; the known ones are: tiles, vector"):
+        chosen_pairs(core)
 
 
 @every_tiled_level
