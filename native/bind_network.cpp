@@ -13,10 +13,11 @@ template <class Real> class Network {
   public:
     Network(const std::string& cell, int64_t K, int64_t H, int64_t L, int64_t T, int64_t B, int64_t shards,
             int64_t threads, const std::string& optimizer, const std::string& clip, double limit,
-            const std::string& objective, double weight_decay, double dropout, uint64_t seed,
-            const std::string& pairs)
+            const std::string& objective, double weight_decay, double input_rate, double dropout,
+            uint64_t seed, const std::string& pairs)
         : at_(checked_network<Real>(cell, K, H, L, pairs)),
-          settings_(checked_settings<Real>(optimizer, clip, limit, objective, weight_decay, dropout, seed)),
+          settings_(checked_settings<Real>(optimizer, clip, limit, objective, weight_decay, input_rate,
+                                           dropout, seed)),
           shards_(checked_size("shards", shards, 1024)), threads_(checked_threads(threads)),
           trainer_((check_window(at_, T, B), at_), settings_, Size(T), Size(B), shards_, threads_) {}
 
@@ -230,12 +231,12 @@ template <class Real> void bind_network(nb::module_& m, const char* name, const 
     network
         .def(nb::init<const std::string&, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
                       const std::string&, const std::string&, double, const std::string&, double, double,
-                      uint64_t, const std::string&>(),
+                      double, uint64_t, const std::string&>(),
              nb::arg("cell"), nb::arg("vocabulary"), nb::arg("hidden"), nb::arg("layers") = 1,
              nb::arg("seq_len") = 1, nb::arg("streams") = 1, nb::arg("shards") = 1, nb::arg("threads") = 1,
              nb::arg("optimizer") = "adam", nb::arg("clip") = "none", nb::arg("clip_limit") = 1.0,
-             nb::arg("objective") = "sum", nb::arg("weight_decay") = 0.0, nb::arg("dropout") = 0.0,
-             nb::arg("seed") = 0, nb::arg("pairs") = "")
+             nb::arg("objective") = "sum", nb::arg("weight_decay") = 0.0, nb::arg("input_rate") = 1.0,
+             nb::arg("dropout") = 0.0, nb::arg("seed") = 0, nb::arg("pairs") = "")
         .def("set_state", &N::set_state, nb::arg("update"), exact("parameters"), exact("memory"),
              exact("hidden"), nb::arg("smooth"), nb::arg("best_smooth"), nb::arg("best_update"),
              exact("best_parameters"))

@@ -24,6 +24,7 @@ template <class Real> struct NetworkSettings {
     double limit;
     bool mean;  // the objective is the mean over characters, not over streams alone
     double weight_decay;
+    double input_rate;  // times the rate, for the rows of U that characters choose
     Dropout dropout;
     double scale(Size T, Size B) const { return mean ? 1 / (double(T) * double(B)) : 1 / double(B); }
 };
@@ -187,8 +188,17 @@ template <class Real> class NetworkTrainer {
     // not copied, the step reads them where they are and writes to the other block.
     void step(const Member& member, const Stride<Real>& by, Real* out) {
         Real *from = parameters, *m = memory[0], *s = memory[1];
-        each_piece(member, [&](Size, Size at, Size n) {
-            settings.optimizer.rule(out + at, from + at, m + at, s + at, gradients_[0] + at, n, by);
+        Stride<Real> rows = by;
+        rows.rate = Real(double(by.rate) * settings.input_rate);
+        const Size inputs = at.layers[0].W;  // the first U is all that stands before
+        const auto stretch = [&](Size first, Size last, const Stride<Real>& how) {
+            if (first < last)
+                settings.optimizer.rule(out + first, from + first, m + first, s + first,
+                                        gradients_[0] + first, last - first, how);
+        };
+        each_piece(member, [&](Size, Size first, Size n) {
+            stretch(first, std::min(first + n, inputs), rows);
+            stretch(std::max(first, inputs), first + n, by);
         });
     }
 

@@ -59,8 +59,8 @@ inline int checked_threads(int64_t threads) {
 
 template <class Real>
 NetworkSettings<Real> checked_settings(const std::string& optimizer, const std::string& clip, double limit,
-                                       const std::string& objective, double weight_decay, double dropout,
-                                       uint64_t seed) {
+                                       const std::string& objective, double weight_decay, double input_rate,
+                                       double dropout, uint64_t seed) {
     const Optimization<Real>* rule = rule_named<Real>(optimizer);
     if (!rule) refuse("optimizer: expected one of " + names_of(rules<Real>) + ", got " + optimizer);
     if (clip != "value" && clip != "norm" && clip != "none")
@@ -70,10 +70,12 @@ NetworkSettings<Real> checked_settings(const std::string& optimizer, const std::
     if (objective != "sum" && objective != "mean")
         refuse("objective: expected sum or mean, got " + objective);
     require(weight_decay >= 0 && weight_decay <= 1e6, "weight_decay: expected 0 to 1e6");
+    require(input_rate > 0 && input_rate <= 1e6, "input_rate: expected more than 0, at most 1e6");
     require(dropout >= 0 && dropout < 1, "dropout: expected 0 or more, and less than 1");
-    return {*rule,        clip == "value" ? Clip::value : clip == "norm" ? Clip::norm : Clip::none,
-            limit,        objective == "mean",
-            weight_decay, {dropout, seed}};
+    return {*rule,          clip == "value" ? Clip::value : clip == "norm" ? Clip::norm : Clip::none,
+            limit,          objective == "mean",
+            weight_decay,   input_rate,
+            {dropout, seed}};
 }
 
 }  // namespace HORNBOOK_LEVEL

@@ -112,7 +112,7 @@ def test_reading_gives_the_nats_and_the_top_states_of_the_reference(
 def test_three_updates_of_every_rule_are_those_of_the_reference(
     prose: Text, small: Chosen, engine: str, cell: str, optimizer: str
 ) -> None:
-    chosen = deep(small, cell=cell, optimizer=optimizer, clip="norm:0.5", weight_decay=0.1)
+    chosen = deep(small, cell=cell, optimizer=optimizer, clip="norm:0.5", weight_decay=0.1, input_rate=3)
     trained, truth = pair(chosen, engine, prose)
     rates = np.array([0.01, 0.02, 0.005])
     got, expected = trained.advance(rates), truth.advance(rates)
@@ -122,6 +122,24 @@ def test_three_updates_of_every_rule_are_those_of_the_reference(
     assert after.update == wanted.update == 3
     for key in ("parameters", "memory", "hidden", "best_parameters"):
         np.testing.assert_allclose(getattr(after, key), getattr(wanted, key), rtol=0, atol=1e-10, err_msg=key)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@every_cell
+def test_the_input_rate_is_that_of_the_rows_that_characters_choose_and_of_nothing_else(
+    prose: Text, small: Chosen, engine: str, cell: str
+) -> None:
+    moved = {}
+    for times in (1.0, 8.0):
+        model, training = deep(small, cell=cell, optimizer="sgd", input_rate=times)
+        trained = ENGINES[engine](model, training, TrainingState.initial(model, training), prose.ids)
+        before = trained.get_state().parameters
+        trained.advance(np.array([0.01]))
+        moved[times] = views(model, trained.get_state().parameters - before)
+    for key, step in moved[8.0].items():
+        expected = moved[1.0][key] * (8 if key == "U" else 1)
+        np.testing.assert_allclose(step, expected, rtol=0, atol=1e-15, err_msg=key)
+    assert np.abs(moved[1.0]["U"]).max() > 1e-6
 
 
 @every_build

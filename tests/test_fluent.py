@@ -12,7 +12,7 @@ from hornbook import SettingError, Text, read_text, train, train_events
 from hornbook.calibration import Trial, arranged, possible
 from hornbook.cli.main import app
 from hornbook.config import ADVISED
-from hornbook.fluent import EPOCHS, READ, SIZES, Advice, advise
+from hornbook.fluent import EPOCHS, LEAST, READ, SIZES, Advice, advise
 from hornbook.parameters import multiplied
 from hornbook.streams import Streams
 
@@ -116,15 +116,38 @@ def test_a_fast_machine_gets_a_larger_network_than_a_slow_one(speed):
 
 
 def test_a_short_text_ends_a_training_by_time_before_it_is_learnt_by_heart(speed):
-    text = of(20_000)
+    text = of(80_000)
     speed(1e-5)
     advice = advise(text, {"preset": "fluent", "engine": "native", "validation": 0.1, "minutes": 2})
     training, plan = arranged(text, most=advice.most, **advice.given)[1:]
     assert advice.most == EPOCHS
-    assert plan.total == round(EPOCHS * Streams.of(18_000, training).updates_per_epoch)
+    assert plan.total == round(EPOCHS * Streams.of(72_000, training).updates_per_epoch)
     assert any(f"at most {EPOCHS} times" in reason for reason in advice.reasons)
     speed(50.0)
     assert advise(text, {"preset": "fluent", "engine": "native", "minutes": 2}).most == math.inf
+
+
+def test_a_text_of_a_page_is_read_often_enough_to_learn_from_it(speed):
+    speed(1e-5)
+    text = of(300)
+    advice = advise(text, {"preset": "fluent", "engine": "native", "minutes": 1})
+    training, plan = arranged(text, most=advice.most, **advice.given)[1:]
+    assert LEAST <= plan.total <= 1.1 * LEAST
+    read = plan.total * training.streams * training.seq_len
+    told = next(reason for reason in advice.reasons if "characters to read" in reason)
+    assert float(told.split(": ")[-1].split()[0].replace(",", "")) == pytest.approx(read, rel=0.3)
+
+
+@pytest.mark.parametrize(("gain", "dtype"), [(1.7, "mixed"), (0.6, "float32")])
+def test_mixed_is_taken_only_where_it_is_faster(monkeypatch, gain, dtype):
+    monkeypatch.setattr("hornbook.fluent.why_not_mixed", lambda model, training: "")
+    monkeypatch.setattr("hornbook.calibration.why_not_mixed", lambda model, training: "")
+    took = {"mixed": 1 / gain, "float32": 1.0}
+    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: took[trial.training.dtype])
+    advice = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
+    assert advice.given["dtype"] == dtype
+    assert any(reason.startswith(f"--dtype {dtype}: ") and f"{gain} times" in reason
+               for reason in advice.reasons)  # fmt: skip
 
 
 def test_where_bfloat16_is_missing_it_says_so(monkeypatch):

@@ -133,9 +133,10 @@ class TrainingSettings:
     `updates` parameter steps, each reading `seq_len` characters (T) in each of `streams` (B), in the `order`
     of the text, or in chunks of `chunk` updates, shuffled; the gradient of `objective` (the sum or the mean
     over T) is clipped and goes to the `optimizer` with learning rate `lr`, which follows the `schedule` after
-    `warmup` updates of rising from zero. `weight_decay` shrinks all parameters by its share of the rate;
-    `dropout` is the share of each layer's outputs left out. `init` says how matrices start; `init_scale` is
-    the deviation of `normal` ones. Gradients are summed in `shards` of the streams (of one each, at least),
+    `warmup` updates of rising from zero, and is `input_rate` times as high for the first U, of which each
+    character chooses a row. `weight_decay` shrinks all parameters by its share of the rate; `dropout` is the
+    share of each layer's outputs left out. `init` says how matrices start; `init_scale` is the deviation of
+    `normal` ones. Gradients are summed in `shards` of the streams (of one each, at least),
     whatever the number of `threads` (0: one a core). A metrics row is kept every `log_every` updates, a
     sample of `sample_length` characters every `sample_every`; at the end `passage_length` characters are
     written from the best model. `validation` is the share of the text, its tail, that is held out; on it the
@@ -157,6 +158,7 @@ class TrainingSettings:
     objective: str = "sum"
     optimizer: str = "adagrad"
     lr: float = 0.1
+    input_rate: float = 1.0
     schedule: str = "constant"
     warmup: int = 0
     clip: str = "5"
@@ -190,6 +192,7 @@ class TrainingSettings:
         choice("objective", self.objective, ("sum", "mean"))
         choice("optimizer", self.optimizer, OPTIMIZER_NAMES)
         real("lr", self.lr, 0, 1e6)
+        real("input-rate", self.input_rate, 0, 1e4)
         Schedule.parse(self.schedule)
         integer("warmup", self.warmup, 0, MOST_UPDATES)
         Clip.parse(self.clip)
@@ -249,7 +252,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fluent": {
         "cell": "gru", "layers": 2, "hidden": 256, "dropout": 0.3, "init": "orthogonal",
         "streams": 16, "seq_len": 64, "order": "shuffled", "chunk": 8, "objective": "mean",
-        "optimizer": "adam", "lr": 3e-3, "schedule": "linear", "warmup": 50, "clip": "norm:1",
+        "optimizer": "adam", "lr": 3e-3, "input_rate": 30.0, "schedule": "linear", "warmup": 50,
+        "clip": "norm:1",
         "dtype": "mixed", "updates": 10_000, "sample_every": 1000,
     },
 }  # fmt: skip
@@ -258,7 +262,7 @@ ADVISED = (  # by fluent, where they are not set
 )  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
-LATER = frozenset({"start", "start_sha256"})  # runs of earlier versions do not have these
+LATER = frozenset({"start", "start_sha256", "input_rate"})  # runs of earlier versions do not have these
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
 USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
 

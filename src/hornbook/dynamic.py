@@ -57,6 +57,7 @@ def learning(training: TrainingSettings) -> TrainingSettings:
         dropout=0.0,
         optimizer="sgd",
         weight_decay=0.0,
+        input_rate=1.0,
         dtype=training.array_dtype,
     )
 

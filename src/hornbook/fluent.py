@@ -17,7 +17,7 @@ from hornbook.calibration import Trial, lengths, possible
 from hornbook.config import ModelSettings, TrainingSettings, lower, settings
 from hornbook.engines import why_not_mixed
 from hornbook.parameters import multiplied
-from hornbook.streams import trained_on
+from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
 
 NAME = "fluent"
@@ -29,9 +29,12 @@ A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
 SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
+WORTH = 1.1  # times as fast, at least, to round products for it
+MEASURED = 20.0  # seconds that such a measuring would plan: a tenth of one is enough
 READ = 4  # characters that are read for each weight, at least
 LEARNT = 10  # weights for each character of the text, at most
 EPOCHS = 25  # in a time; more are learnt by heart
+LEAST = 1500  # updates, all the same
 RATE = 3e-3
 DROPOUT = ((1.5, 0.0), (3, 0.1), (6, 0.2), (10, 0.3), (20, 0.4), (math.inf, 0.5))  # up to so many epochs
 
@@ -69,7 +72,8 @@ def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
     training = possible(text, **lengths(said)[1])[1]
     characters = trained_on(len(text), training)
     order(advice, characters, len(text) - characters)
-    precision(advice, text)
+    if "dtype" not in said:
+        precision(advice, text)
     network(advice, text, characters)
     return advice
 
@@ -106,24 +110,39 @@ def precision(advice: Advice, text: Text) -> None:
     why = why_not_mixed(*settings(len(text.vocabulary), **lengths(asked)[1]))
     if why:
         advice.take(why, dtype="float32")
+    elif (gain := speed(advice, text, "mixed") / speed(advice, text, "float32")) > WORTH:
+        advice.take(f"{gain:.1f} times as fast here as float32, and learns as much", dtype="mixed")
     else:
-        advice.take("1.5 times as fast on this processor and more, and learns as much", dtype="mixed")
+        advice.take(f"mixed would be {gain:.1f} times as fast here: no gain", dtype="float32")
+
+
+def speed(advice: Advice, text: Text, dtype: str) -> float:
+    """Updates a second of a network of the usual size in one of the dtypes."""
+    model, training = possible(text, **lengths({**advice.given, "dtype": dtype})[1])
+    return 1 / Trial(text, model, training).seconds_of_an_update(MEASURED)
 
 
 def network(advice: Advice, text: Text, characters: int) -> None:
     """The network, and what suits it; how many times it reads the text at most."""
     model, training = possible(text, **lengths(advice.given)[1])
-    n, free = reader(advice.given, text, model, training), sizes(advice, model)
+    streams = Streams.of(characters, training)
+    epoch = streams.updates_per_epoch * training.streams * training.seq_len
+    most = epoch * max(EPOCHS, LEAST / streams.updates_per_epoch) if "minutes" in advice.given else math.inf
+    reads, free = reader(advice.given, text, model, training, epoch), sizes(advice, model)
+
+    def n(size: ModelSettings) -> float:
+        return min(reads(size), most)
+
     fitting = [s for s in free if n(s) >= READ * multiplied(s) and LEARNT * characters >= multiplied(s)]
     model = max(fitting or free[:1], key=multiplied)
     why = "the largest that text and time suffice for" if fitting else "the smallest"
     each = f"{n(model):,.0f} characters to read here, {n(model) / multiplied(model):,.3g} for each weight"
     advice.take(f"{why}: {each}", cell=model.cell, layers=model.layers, hidden=model.hidden)
-    epochs = n(model) / characters
-    if "minutes" in advice.given and epochs > EPOCHS:
-        advice.most = epochs = EPOCHS
+    epochs = n(model) / epoch
+    if reads(model) > most:
+        advice.most = epochs
         advice.reasons.append(
-            f"at most {EPOCHS} times through the text, in less time: more of it would be learnt by heart"
+            f"at most {epochs:,.0f} times through the text, in less time: more of it would be learnt by heart"
         )
     advice.take(f"{epochs:,.1f} times through the text", dropout=up_to(DROPOUT, epochs))
     advice.take("that of the trials; it falls to zero with the last update", lr=RATE)
@@ -139,15 +158,15 @@ def sizes(advice: Advice, model: ModelSettings) -> list[ModelSettings]:
 
 
 def reader(
-    given: Mapping[str, Any], text: Text, model: ModelSettings, training: TrainingSettings
+    given: Mapping[str, Any], text: Text, model: ModelSettings, training: TrainingSettings, epoch: int
 ) -> Callable[[ModelSettings], float]:
-    """The characters that a network of a size reads in the length that is given; for minutes, the speed of
-    this machine is measured."""
+    """The characters that a network of a size reads in the length that is given, of so many in an epoch; for
+    minutes, the speed of this machine is measured."""
     update = training.streams * training.seq_len
     if "updates" in given:
         return lambda _: given["updates"] * update
     if "epochs" in given:
-        return lambda _: given["epochs"] * trained_on(len(text), training)
+        return lambda _: given["epochs"] * epoch
     seconds = LEARNING * 60 * given["minutes"]
     took = Trial(text, model, training).seconds_of_an_update(min(seconds, THOROUGH))
     return lambda size: seconds * update / took * multiplied(model) / multiplied(size)

@@ -19,19 +19,20 @@ BETA1, BETA2 = 0.9, 0.999  # of Adam's means of g and g²
 @dataclass(frozen=True)
 class Optimizer:
     """An update rule. `slots` is M, the numbers it remembers for each parameter; `step(parameters,
-    gradient, memory, rate, t)` changes parameters (P,) and memory (M, P) in place in update t (from 1)."""
+    gradient, memory, rate, t)` changes parameters (P,) and memory (M, P) in place in update t (from 1); the
+    rate is one for all, or (P,)."""
 
     name: str
     slots: int
-    step: Callable[[Array, Array, Array, float, int], None]
+    step: Callable[[Array, Array, Array, Array | float, int], None]
 
 
-def sgd(parameters: Array, gradient: Array, memory: Array, rate: float, t: int) -> None:
+def sgd(parameters: Array, gradient: Array, memory: Array, rate: Array | float, t: int) -> None:
     """θ ← θ - η g"""
     parameters -= rate * gradient
 
 
-def adagrad(parameters: Array, gradient: Array, memory: Array, rate: float, t: int) -> None:
+def adagrad(parameters: Array, gradient: Array, memory: Array, rate: Array | float, t: int) -> None:
     """m ← m + g²     θ ← θ - η g / √(m + ε)      (Duchi, Hazan and Singer, JMLR 12, 2011)"""
     memory[0] += gradient * gradient
     root = memory[0] + EPSILON
@@ -39,13 +40,13 @@ def adagrad(parameters: Array, gradient: Array, memory: Array, rate: float, t: i
     parameters -= np.divide(rate * gradient, root, out=root)
 
 
-def rmsprop(parameters: Array, gradient: Array, memory: Array, rate: float, t: int) -> None:
+def rmsprop(parameters: Array, gradient: Array, memory: Array, rate: Array | float, t: int) -> None:
     """m ← 0.99 m + 0.01 g²     θ ← θ - η g / (√m + ε)      (Tieleman and Hinton, 2012; as PyTorch has it)"""
     memory[0] += (1 - DECAY) * (gradient * gradient - memory[0])
     parameters -= rate * gradient / (np.sqrt(memory[0]) + EPSILON)
 
 
-def adam(parameters: Array, gradient: Array, memory: Array, rate: float, t: int) -> None:
+def adam(parameters: Array, gradient: Array, memory: Array, rate: Array | float, t: int) -> None:
     """m ← 0.9 m + 0.1 g    s ← 0.999 s + 0.001 g²    θ ← θ - η m̂ / (√ŝ + ε)    m̂ = m / (1 - 0.9ᵗ)
     ŝ = s / (1 - 0.999ᵗ)      (Kingma and Ba, ICLR 2015)"""
     m, s = memory

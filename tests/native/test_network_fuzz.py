@@ -32,6 +32,7 @@ HOW = st.fixed_dictionaries(
         "clip_limit": st.sampled_from([1e-300, 0.1, 5.0, 1e300, np.inf]),
         "objective": st.sampled_from(["sum", "mean"]),
         "weight_decay": st.sampled_from([0.0, 0.1, 1e6]),
+        "input_rate": st.sampled_from([1e-3, 1.0, 1e6]),
         "dropout": st.sampled_from([0.0, 1e-9, 0.5, 0.9999999]),
         "shards": st.integers(1, 5),
         "threads": st.integers(0, 3),

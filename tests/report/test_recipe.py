@@ -59,6 +59,8 @@ def test_the_equations_of_a_training_are_those_of_its_parts(cell, optimizer):
         ({"schedule": "linear"}, "θ ← θ − η g / √(m + 10^{−8})"),
         ({"warmup": 3}, "θ ← θ − η g / √(m + 10^{−8})"),
         ({"weight_decay": 0.01}, "θ ← θ − 0.01 η θ"),
+        ({"input_rate": 30}, "η_U = 30 η"),
+        ({"input_rate": 30}, "θ ← θ − η g / √(m + 10^{−8})"),
     ],
 )
 def test_a_line_says_what_is_summed_and_at_which_rate(changes, line):

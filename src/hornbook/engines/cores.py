@@ -65,6 +65,7 @@ def is_classic(model: ModelSettings, training: TrainingSettings) -> bool:
         and training.optimizer in ("sgd", "adagrad")
         and not training.dropout
         and not training.weight_decay
+        and training.input_rate == 1
     )
 
 
@@ -261,6 +262,7 @@ class FamilyCore(Trained):
             clip_limit=how.limit,
             objective=training.objective,
             weight_decay=training.weight_decay,
+            input_rate=training.input_rate,
             dropout=training.dropout,
             seed=training.seed,
             pairs=self.pairs,

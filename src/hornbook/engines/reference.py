@@ -145,11 +145,20 @@ class ReferenceEngine:
         self.gradient = np.zeros_like(self.parameters)
         self.dnamed = views(self.model, self.gradient)
         self.memory = state.memory.copy()
+        self.rates = self.times_rate()
         self.hidden = state.hidden.copy()
         self.smooth_loss = state.smooth_loss
         self.best_smooth_loss, self.best_update = state.best_smooth_loss, state.best_update
         self.best_parameters = state.best_parameters.copy()
         self.best_pending = False  # the best parameters are the current ones, not yet copied
+
+    def times_rate(self) -> Array | float:  # (P,), or the one number that holds for all
+        """How many times the rate each parameter is stepped by."""
+        if self.training.input_rate == 1:
+            return 1.0
+        rates = np.ones_like(self.parameters)
+        views(self.model, rates)["U"][:] = self.training.input_rate
+        return rates
 
     def get_state(self) -> TrainingState:
         """A copy of all that the engine remembers."""
@@ -265,7 +274,7 @@ class ReferenceEngine:
         self.keep_best(smooth)
         gradient, clipped = clip(self.gradient, self.clip, length)
         decay(self.parameters, rate * self.training.weight_decay)
-        self.optimizer.step(self.parameters, gradient, self.memory, rate, self.update + 1)
+        self.optimizer.step(self.parameters, gradient, self.memory, rate * self.rates, self.update + 1)
         self.hidden, self.smooth_loss = final, smooth
         self.update += 1
         if self.best_pending:

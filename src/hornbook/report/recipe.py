@@ -50,6 +50,7 @@ def recipe(model: ModelSettings, training: TrainingSettings) -> list[str]:
         f"loss = −{averaged(training)} log p_t[y_t]",
         *clipped,
         *([shrunk] if training.weight_decay else []),
+        *([f"η_U = {training.input_rate:g} η"] if training.input_rate != 1 else []),
         *(line.replace("η", rate_symbol(training)) for line in STEPS[training.optimizer]),
     ]
 
@@ -64,7 +65,8 @@ def averaged(training: TrainingSettings) -> str:
 
 def rate_symbol(training: TrainingSettings) -> str:
     """The rate as it stands in the equations: its number, where it is always the same."""
-    constant = training.schedule == "constant" and not training.warmup and not training.weight_decay
+    constant = training.schedule == "constant" and not training.warmup
+    constant = constant and not training.weight_decay and training.input_rate == 1
     return f"{training.lr:g}" if constant else "η"
 
 
