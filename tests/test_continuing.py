@@ -171,7 +171,7 @@ def test_what_is_no_run_or_has_no_model_is_refused(classic, tmp_path):
         train_events(Text.from_string(NEW), start=tmp_path / "none")
     shutil.copytree(classic.folder, tmp_path / "bare")
     (tmp_path / "bare" / "best.safetensors").unlink()
-    with pytest.raises(RunFolderError, match="no weights yet"):
+    with pytest.raises(RunFolderError, match=r"best\.safetensors is gone"):
         train_events(Text.from_string(NEW), start=tmp_path / "bare")
 
 

@@ -43,6 +43,7 @@ FLOORS: list[set[str]] = [
         "continuing",
         "fluent",
         "yardsticks",
+        "remains",
         "resuming",
     },
     {"report", "web"},

@@ -7,6 +7,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -46,6 +47,7 @@ def one_update_a_slice(monkeypatch):
     """So that a run can be stopped after any update; and no figures."""
     monkeypatch.setattr(training_module, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.rehearsed", lambda: 0.0)
 
 
 class Ending:
@@ -237,7 +239,10 @@ def test_a_checkpoint_between_two_names_is_found(tmp_path):
     run = start(tmp_path / "a", Ending(10))
     (run.folder / "last.safetensors").rename(run.folder / "previous.safetensors")
     assert run.model("last").flat.size
-    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
+    told = []
+    assert timeless(further(run.folder, told=told.append)) == timeless(start(tmp_path / "whole"))
+    (sentence,) = told
+    assert "last.safetensors is not there; going on from the checkpoint before it, of update 10" in sentence
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path):
@@ -260,8 +265,51 @@ def test_where_both_are_damaged_it_is_refused(tmp_path):
     further(run.folder, Ending(8))
     for name in ("last", "previous"):
         (run.folder / f"{name}.safetensors").write_bytes(b"nothing")
-    with pytest.raises(RunFolderError, match=r"previous\.safetensors is damaged"):
+    told = r"last\.safetensors is damaged .*, and .*previous\.safetensors is damaged .*--from .*a$"
+    with pytest.raises(RunFolderError, match=told):
         further(run.folder)
+
+
+# Checkpoints that are gone
+
+
+@pytest.mark.parametrize("end", [10, 33])
+@pytest.mark.parametrize("gone", [("summary.json",), ("best.safetensors",), ()])
+def test_a_run_whose_checkpoints_are_gone_is_refused_and_nothing_of_it_changed(tmp_path, end, gone):
+    run = start(tmp_path / "a", Ending(end))
+    for name in ("last.safetensors", *gone):
+        (run.folder / name).unlink()
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    told = "neither last.safetensors nor previous.safetensors .*--force"
+    with pytest.raises(RunFolderError, match=told) as refused:
+        further(run.folder, updates="+5")
+    assert (f"hornbook train TEXT --from {run.folder}" in str(refused.value)) is (
+        gone != ("best.safetensors",)
+    )
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+
+
+def test_a_run_whose_checkpoints_are_gone_begins_again_where_it_is_forced(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    (run.folder / "last.safetensors").unlink()
+    assert timeless(further(run.folder, force=True)) == timeless(start(tmp_path / "whole"))
+
+
+def test_a_run_that_was_forced_to_begin_again_and_stopped_early_does_so_without_force(tmp_path, monkeypatch):
+    run = start(tmp_path / "a", Ending(10))
+    (run.folder / "last.safetensors").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("hornbook.recorder.Recorder.save", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            further(run.folder, force=True)
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
+
+
+def test_killed_within_its_first_checkpoint_a_run_goes_on_without_a_word(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    for name in ("best.safetensors", "summary.json"):  # which are written after `last`
+        (run.folder / name).unlink()
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
@@ -503,10 +551,24 @@ def test_lost_rows_are_told_and_gone_without_where_it_is_forced(stopped):
     assert [row["update"] for row in run.metrics][:4] == [3, 5, 12, 15]
 
 
-def test_rows_that_are_damaged_are_told(stopped):
-    edit(stopped / "samples.jsonl", '"update"', '"update')
-    with pytest.raises(RunFolderError, match=r"samples\.jsonl is damaged"):
+@pytest.mark.parametrize("damage", ['{"update', "\x00\ud83d", "[]", '{"update": "3"}', "[" * 9000])
+def test_rows_that_are_damaged_are_told_and_those_before_kept_where_it_is_forced(stopped, damage):
+    path = stopped / "metrics.jsonl"
+    rows = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*rows[:2], damage.encode("utf-8", "surrogatepass") + b"\n", *rows[3:]]))
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged .*in row 3: .*--force"):
         further(stopped)
+    assert [row["update"] for row in further(stopped, force=True).metrics][:4] == [3, 5, 12, 15]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\0"])
+@pytest.mark.parametrize("slices", [12, 99])
+def test_a_summary_that_is_damaged_is_told_and_written_anew(tmp_path, content, slices):
+    run, told = start(tmp_path / "a", Ending(slices), validation=0.2), []
+    (run.folder / "summary.json").write_text(content)
+    again = further(run.folder, told=told.append)
+    assert [("summary.json" in line, "it is written anew" in line) for line in told] == [(True, True)]
+    assert timeless(again) == timeless(start(tmp_path / "whole", validation=0.2))
 
 
 def test_a_run_that_is_under_way_is_refused(stopped):

@@ -75,9 +75,34 @@ def test_another_word_than_best_or_last_is_refused(trained):
 
 def test_a_run_without_weights_yet_says_so(run):
     (run.folder / "best.safetensors").unlink()
-    with pytest.raises(RunFolderError, match="no weights yet"):
+    with pytest.raises(RunFolderError, match=r"best\.safetensors is gone; .* --which last"):
         run.model()
     assert run.model("last").flat.size == count(run.config.model)
+    (run.folder / "last.safetensors").unlink()
+    with pytest.raises(RunFolderError, match="no weights yet"):
+        run.model()
+
+
+@pytest.mark.parametrize(("which", "other"), [("best", "last"), ("last", "best")])
+def test_where_a_model_is_damaged_the_other_one_is_named(run, which, other):
+    (run.folder / f"{which}.safetensors").write_bytes(b"nothing")
+    with pytest.raises(RunFolderError, match=f"is damaged .*--which {other}$"):
+        run.model(which)
+    assert run.model(other).flat.size
+
+
+@pytest.mark.parametrize("name", ["config.toml", "vocabulary.json"])
+def test_what_stands_in_no_other_file_is_to_be_put_back(run, name):
+    (run.folder / name).write_text("nothing")
+    with pytest.raises(RunFolderError, match=r"is damaged .*put it back from a copy"):
+        _ = Run(run.folder).vocabulary
+
+
+def test_the_first_row_that_is_damaged_is_named(run):
+    path = run.folder / "samples.jsonl"
+    path.write_text(path.read_text().replace('"update": 60', '"update": "60"', 1))
+    with pytest.raises(RunFolderError, match=r"samples\.jsonl is damaged .*in row 2: .*take that row"):
+        _ = run.samples
 
 
 def test_the_summary_is_empty_before_the_first_checkpoint(run):
@@ -88,7 +113,7 @@ def test_the_summary_is_empty_before_the_first_checkpoint(run):
 @pytest.mark.parametrize("content", ["[]", "7", "{", ""])
 def test_a_summary_that_is_no_record_is_refused(run, content):
     (run.folder / "summary.json").write_text(content)
-    with pytest.raises(RunFolderError, match=r"summary\.json is damaged"):
+    with pytest.raises(RunFolderError, match=r"summary\.json is damaged .*hornbook resume .* writes it anew"):
         _ = run.summary
 
 

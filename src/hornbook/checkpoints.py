@@ -32,7 +32,7 @@ from hornbook.events import Best, Checkpoint, Lanes, Logged
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import Shape, count, shapes, views
 from hornbook.records import check_metric
-from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES
+from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES, ways_on
 from hornbook.storage import read_tensors, reading, write_tensors
 
 Tensors = dict[str, Array]
@@ -54,17 +54,26 @@ class Saved:
 def write_checkpoint(
     folder: Path, model: ModelSettings, training: TrainingSettings, event: Checkpoint, rows: Mapping[str, int]
 ) -> None:
-    """Write the best parameters, and all that going on needs; never what is not finite."""
+    """Write the best parameters, and all that going on needs; never what is not finite. On a disk that fills
+    up the best outlives, so they come first; but not before the first checkpoint, so that where they are
+    there was one."""
     state = event.state
     about = {"dtype": training.array_dtype, **counters(state)}
     if not finite(state.best_parameters):
         return
-    best = {**views(model, state.best_parameters), "hidden": event.reading}
-    write_tensors(folder / BEST, best, about)
-    if finite(state.parameters):
+
+    def write_best() -> None:
+        write_tensors(folder / BEST, {**views(model, state.best_parameters), "hidden": event.reading}, about)
+
+    def write_last() -> None:
         record = {**about, **standing(event), "rows": dict(rows), "made": made_here(training)}
         record["settings"] = {**to_table(model), **to_table(training)}
         write_tensors(folder / LAST, training_tensors(model, event), record, before=folder / PREVIOUS)
+
+    first = not any((folder / name).exists() for name in (LAST, PREVIOUS))
+    writes = [write_best, write_last] if finite(state.parameters) else [write_best]
+    for write in reversed(writes) if first else writes:
+        write()
 
 
 def finite(parameters: Array) -> bool:
@@ -120,21 +129,26 @@ def row_of(row: Logged) -> dict[str, Any]:
 
 
 def last_checkpoint(folder: Path, most: int, told: Callable[[str], object]) -> Saved | None:
-    """The last checkpoint of a run that this process has locked, of so many bytes at most; None before the
-    first one. Where it is damaged and the one before it is whole, that one takes its place, and this is
-    told. Raises RunFolderError where there is no whole one."""
+    """The last checkpoint of a run that this process has locked, of so many bytes at most; None where there
+    is none. Where it is damaged or gone and the one before it is whole, that one takes its place, and this
+    is told. Raises RunFolderError where there is no whole one."""
     last, previous = folder / LAST, folder / PREVIOUS
-    if not last.exists():
-        return read_checkpoint(previous, most) if previous.exists() else None
+    if not (last.exists() or previous.exists()):
+        return None
+    wrong = f"{last} is not there"
     try:
-        return read_checkpoint(last, most)
+        if last.exists():
+            return read_checkpoint(last, most)
     except RunFolderError as error:
-        if not previous.exists():
-            raise
+        wrong = str(error)
+    try:
         saved = read_checkpoint(previous, most)
-        previous.replace(last)
-        told(f"{error}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
-        return saved
+    except RunFolderError as error:
+        both = f"{wrong}, and {error}" if previous.exists() else wrong
+        raise RunFolderError(f"{both}; put it back from a copy{ways_on(folder)}") from error
+    previous.replace(last)
+    told(f"{wrong}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
+    return saved
 
 
 def read_checkpoint(path: Path, most: int | None = None) -> Saved:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
 from hornbook.locks import Lock, under_way
 from hornbook.plan import Budget, Plan, total_after
+from hornbook.remains import begin_again, check_beginning, kept_rows, row_count, sound_summary
 from hornbook.runs import METRICS, PLAN, SAMPLES, SUMMARY, Run, most_bytes, plan_row, read_plan
 from hornbook.storage import read_json_lines, storing, unlinked, write_json, write_whole
 from hornbook.text import Text, digest
@@ -78,7 +79,7 @@ class Resumed:
 
 def finished(run: Run) -> bool:
     """Whether a run has made all the updates of its plan, and its end."""
-    summary = run.summary
+    summary = sound_summary(run)
     if not summary.get("finished") or under_way(run.folder):
         return False
     steps, updates = recorded(run.folder), summary["updates"]
@@ -106,12 +107,17 @@ def resume(
     `begun` and leave free the seconds that `figures` tells. Raises RunFolderError where the run does not fit
     its checkpoint or what is here, SettingError for fewer updates than it has made."""
     saved = last_checkpoint(run.folder, most_bytes(run.config), told)
+    summary = sound_summary(run, told)
     text = same_text(run, text)
     check_same(run, saved, force)
-    start = replace(saved.start, seconds=spent(run, saved)) if saved else None
+    if not saved:
+        check_beginning(run.folder, force)
+    start = replace(saved.start, seconds=spent(run, saved, summary)) if saved else None
     rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
     steps, plan = plan_on(run, text, start, further, begun, figures)
-    cut_back(run, rows, steps)
+    if not saved:
+        begin_again(run.folder)
+    cut_back(run, rows, steps, summary)
     place = Place(run.folder, lock, rows, steps[-1].update if steps else -1)
     return Resumed(place, text, start, plan)
 
@@ -161,33 +167,15 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
             )
 
 
-def spent(run: Run, saved: Saved) -> float:
+def spent(run: Run, saved: Saved, summary: Mapping[str, Any]) -> float:
     """The seconds from the first update to a checkpoint: of the summary, where that was written with it, or
     of the last row before it."""
-    summary, update = run.summary, saved.start.state.update
+    update = saved.start.state.update
     if summary.get("updates") == update:
         return float(summary["seconds"])
     rows = kept_rows(run.folder / METRICS, saved.rows[METRICS])
     seconds = rows[-1].get("seconds") if rows else 0.0
     return float(seconds) if isinstance(seconds, int | float) else 0.0
-
-
-def row_count(path: Path, rows: int, force: bool) -> int:
-    """How many rows of a file are kept, each looked at: as many as the checkpoint has; fewer, where rows are
-    lost and it is forced. Raises RunFolderError."""
-    found = len(kept_rows(path, rows))
-    if found < rows and not force:
-        raise RunFolderError(
-            f"{path} has {found:,} rows, but had {rows:,} when the checkpoint was made; --force goes on "
-            "without the lost ones"
-        )
-    return min(found, rows)
-
-
-def kept_rows(path: Path, rows: int) -> list[dict[str, Any]]:
-    """So many of the first rows of a file, or all there are; what comes after them may be damaged, since it
-    is cut off."""
-    return read_json_lines(path, rows) if path.exists() else []
 
 
 def plan_on(
@@ -245,13 +233,12 @@ def deadline(run: Run, steps: list[Planned]) -> float:
     return changes[-1] if changes else 60 * run.config.training.minutes
 
 
-def cut_back(run: Run, rows: dict[str, int], steps: list[Planned]) -> None:
+def cut_back(run: Run, rows: dict[str, int], steps: list[Planned], summary: Mapping[str, Any]) -> None:
     """Cut the rows of a run back, record its plan, and let it be unfinished. Raises StorageError."""
     if steps:
         lines = "".join(json.dumps(plan_row(step)) + "\n" for step in steps)
         write_whole(run.folder / PLAN, lines.encode())
-    summary = run.summary
-    if summary.get("finished"):
+    if summary.get("finished") and (run.folder / SUMMARY).exists():
         write_json(run.folder / SUMMARY, {**summary, "finished": False})
     for name, count in rows.items():
         with storing(run.folder / name):

@@ -16,7 +16,8 @@ loss.svg  loss.png    the loss and the smooth loss over updates
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -53,6 +54,7 @@ from hornbook.storage import (
     read_tensors,
     read_toml,
     reading,
+    sound_json_lines,
 )
 from hornbook.streams import trained_on
 from hornbook.text import Source, Text, read_text, renumbered
@@ -182,6 +184,26 @@ def most_bytes(config: Config) -> int:
     return MOST_HEADER + 8 * numbers
 
 
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary in a run folder; empty where there is none. Raises RunFolderError."""
+    path = folder / SUMMARY
+    if not path.exists():
+        return {}
+    summary: dict[str, Any] = read_json(path)
+    with reading(path):
+        check_summary(summary)
+    return summary
+
+
+@contextmanager
+def advising(what: str) -> Iterator[None]:
+    """Add to what is wrong with a run what can be done."""
+    try:
+        yield
+    except RunFolderError as error:
+        raise RunFolderError(f"{error}; {what}" if what else str(error)) from error
+
+
 class Run:
     """A run folder, read; of a Run, its folder again. Raises RunFolderError for a folder that is not one."""
 
@@ -189,11 +211,18 @@ class Run:
         self.folder: Path = folder.folder if isinstance(folder, Run) else Path(folder)
         if not self.folder.is_dir():
             raise RunFolderError(f"{folder} is not a folder; name a run, such as runs/book")
-        self.config = read_config(self.folder / CONFIG)
+        path = self.folder / CONFIG
+        with advising("put it back from a copy, since no other file holds it" if path.exists() else ""):
+            self.config = read_config(path)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The symbols that the model knows, in order."""
+        """The symbols that the model knows, in order. Raises RunFolderError."""
+        with advising("put it back from a copy, since no other file holds it"):
+            return self.read_vocabulary()
+
+    def read_vocabulary(self) -> Vocabulary:
+        """The same, from its file."""
         path = self.folder / VOCABULARY
         symbols = read_json(path)
         if self.config.text["tokens"] == BYTES.tokens:
@@ -213,14 +242,10 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the run reached so far; empty before its first checkpoint."""
-        path = self.folder / SUMMARY
-        if not path.exists():
-            return {}
-        summary: dict[str, Any] = read_json(path)
-        with reading(path):
-            check_summary(summary)
-        return summary
+        """What the run reached so far; empty before its first checkpoint. Raises RunFolderError for one that
+        is damaged."""
+        with advising(f"nothing needs it: hornbook resume {self.folder} writes it anew"):
+            return read_summary(self.folder)
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -235,10 +260,12 @@ class Run:
     def rows(self, name: str, check: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
         """The rows of a file that a training adds to, each checked."""
         path = self.folder / name
-        rows = read_json_lines(path) if path.exists() else []
-        with reading(path):
-            for row in rows:
-                check(row)
+        rows, damage = sound_json_lines(path, check) if path.exists() else ([], "")
+        if damage:
+            raise RunFolderError(
+                f"{path} is damaged or not hornbook's, in row {len(rows) + 1:,}: {damage}; put it back from "
+                "a copy, or take that row and those after it out"
+            )
         return rows
 
     def model(self, which: str = "best") -> Model:
@@ -249,11 +276,18 @@ class Run:
         path = self.folder / (BEST if which == "best" else LAST)
         if which == "last" and not path.exists():  # as it is for a moment while the next one takes its place
             path = self.folder / PREVIOUS
-        if not path.exists():
+        others = {name for name in (BEST, LAST, PREVIOUS) if (self.folder / name).exists()} - {path.name}
+        if not path.exists() and not others:
             raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
-        tensors, about = read_tensors(path, most_bytes(self.config))
-        flat = self.assemble(path, tensors, str(about.get("dtype")))
-        state = self.reading(path, tensors.get("hidden"))
+        other = "last" if which == "best" else "best"
+        with advising(
+            f"its {other} model may be read: hornbook sample {self.folder} --which {other}" if others else ""
+        ):
+            if not path.exists():
+                raise RunFolderError(f"{path} is gone")
+            tensors, about = read_tensors(path, most_bytes(self.config))
+            flat = self.assemble(path, tensors, str(about.get("dtype")))
+            state = self.reading(path, tensors.get("hidden"))
         return Model(self.config.model, self.config.training, self.vocabulary, flat, state)
 
     def reading(self, path: Path, hidden: Array | None) -> Array:  # (L, S, 1, H)
@@ -353,6 +387,16 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
         "seconds": number("seconds", ",.1f"),
         "characters/s": number("characters_per_second", ",.0f"),
     }
+
+
+def ways_on(folder: Path) -> str:
+    """What can be done with a run that has no whole checkpoint, as the end of a sentence: its best model may
+    be there."""
+    return (
+        f", or go on from its best model: hornbook train TEXT --from {folder}"
+        if (folder / BEST).exists()
+        else ""
+    )
 
 
 def vocabulary_record(vocabulary: Vocabulary) -> list[str] | list[int]:

@@ -13,7 +13,7 @@ import os
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -202,6 +202,27 @@ def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]
         if not all(isinstance(row, dict) for row in rows):
             raise ValueError("a line is not a record")
         return rows
+
+
+def sound_json_lines(
+    path: Path, check: Callable[[dict[str, Any]], None], most: int | None = None
+) -> tuple[list[dict[str, Any]], str]:
+    """The records of such a file before the first that is damaged, or so many of them at most, and what is
+    wrong with that one; empty where none is. `check` raises ValueError for what is no such record. Raises
+    RunFolderError for what cannot be read at all."""
+    rows: list[dict[str, Any]] = []
+    with reading(path):
+        check_file(path, MOST_ROWS)
+        with path.open("rb") as file:
+            for line in islice(file, most):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    check(row := json.loads(line))
+                except (ValueError, RecursionError) as error:
+                    return rows, str(error)
+                rows.append(row)
+    return rows, ""
 
 
 def read_toml(path: Path) -> dict[str, Any]:

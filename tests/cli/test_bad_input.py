@@ -294,6 +294,11 @@ def test_a_file_in_place_of_a_run_is_refused(refused, book):
 
 def test_a_run_without_weights_is_refused(refused, run):
     (run / "best.safetensors").unlink()
+    assert "best.safetensors is gone; its last model may be read: hornbook sample runs/book --which last" in (
+        refused("sample", run)
+    )
+    for name in ("last", "previous"):
+        (run / f"{name}.safetensors").unlink(missing_ok=True)
     assert "no weights yet" in refused("sample", run)
 
 
@@ -568,12 +573,12 @@ def listed(told: Any, name: str) -> str:
 
 
 @CASES("damage", UNREADABLE_SUMMARY.values(), ids=UNREADABLE_SUMMARY)
-def test_a_run_with_a_summary_that_cannot_be_read_is_not_a_run_beside_the_good_ones(hornbook, run, damage):
+def test_a_run_with_a_summary_that_cannot_be_read_is_damaged_beside_the_good_ones(hornbook, run, damage):
     shutil.copytree(run, run.with_name("bad"))
     damage(run.with_name("bad") / "summary.json")
     told = hornbook("runs")
     assert told.code == 0
-    assert "not a run" in listed(told, "bad")
+    assert "damaged" in listed(told, "bad")
     assert "finished" in listed(told, "book")
 
 

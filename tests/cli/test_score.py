@@ -200,7 +200,7 @@ def test_a_run_and_a_text_must_be_named(hornbook, run):
 
 def test_a_run_without_weights_is_refused(refused, run, new):
     (run / "best.safetensors").unlink()
-    assert "has no weights yet" in refused("score", run, new)
+    assert "best.safetensors is gone" in refused("score", run, new)
 
 
 def test_scoring_leaves_the_run_as_it_was(hornbook, run, new):

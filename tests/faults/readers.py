@@ -8,6 +8,7 @@ from hornbook import Run, read_text
 from hornbook.checkpoints import last_checkpoint
 from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
+from hornbook.remains import sound_summary
 from hornbook.resuming import check_same, finished, recorded, spent
 from hornbook.runs import most_bytes, told
 
@@ -31,7 +32,7 @@ def resumed(run: Run) -> None:
     saved = last_checkpoint(run.folder, most_bytes(run.config), lambda _: None)
     check_same(run, saved, force=True)
     if saved:
-        spent(run, saved)
+        spent(run, saved, sound_summary(run))
 
 
 def refused(step, folder: Path) -> bool:

@@ -56,13 +56,15 @@ def no_folder(folder: Path) -> str:
 
 
 def row_of(path: Path) -> dict[str, Any]:
-    """What is told of a folder: a run's figures, or why it is none."""
+    """What is told of a folder: a run's figures, or what is wrong with it."""
     from hornbook.runs import Run
 
+    state = "not a run"
     try:
-        return {"run": str(path), **figures(Run(path))}
+        run, state = Run(path), "damaged"
+        return {"run": str(path), **figures(run)}
     except HornbookError as error:
-        return {"run": str(path), "problem": str(error)}
+        return {"run": str(path), "problem": str(error), "state": state}
 
 
 def figures(run: Run) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def drop(table: Table, heading: str) -> None:
 def words(row: dict[str, Any]) -> list[str]:
     """A run's line."""
     if "problem" in row:
-        return [row["run"], *[""] * (len(HEADINGS) - 2), "not a run"]
+        return [row["run"], *[""] * (len(HEADINGS) - 2), row["state"]]
     state = {None: "no checkpoint", True: "finished", False: "stopped"}[row["finished"]]
     state = "running" if row["running"] else state
     best, last = (number(row[key], ".3f") for key in ("nats_per_character", "last_nats_per_character"))

@@ -1,0 +1,72 @@
+"""What is left of a run that is to go on: what it had and has no more is named and refused, or, where that is
+forced, gone without.
+
+A checkpoint is `last` or `previous`. The first one writes `last` before `best`, and the summary comes after
+both. So where neither checkpoint is there, `best` or a summary tells that there was one, and without them a
+run was stopped before its first: it has nothing to lose, whatever rows it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hornbook.errors import RunFolderError
+from hornbook.records import check_metric, check_sample
+from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES, SUMMARY, Run, read_summary, ways_on
+from hornbook.storage import sound_json_lines, storing
+
+CHECKS = {METRICS: check_metric, SAMPLES: check_sample}
+
+
+def sound_summary(run: Run, told: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
+    """The summary of a run that is to go on; empty where there is none, and where it is damaged, which is
+    told: it will be written anew."""
+    try:
+        return read_summary(run.folder)
+    except RunFolderError as error:
+        told(f"{error}; it is written anew")
+        return {}
+
+
+def trained(folder: Path) -> list[str]:
+    """The files that tell of a checkpoint, in a run that has none."""
+    return [name for name in (BEST, SUMMARY) if (folder / name).exists()]
+
+
+def check_beginning(folder: Path, force: bool) -> None:
+    """Raise RunFolderError where a run that has no checkpoint had one, unless it is forced."""
+    there = trained(folder)
+    if there and not force:
+        raise RunFolderError(
+            f"{folder} has neither {LAST} nor {PREVIOUS} any more, though {there[0]} is there; put it back "
+            f"from a copy{ways_on(folder)}, or begin again at update 0 in place of all that is there: --force"
+        )
+
+
+def begin_again(folder: Path) -> None:
+    """Remove what was written with a checkpoint that is gone. Raises StorageError."""
+    for path in (folder / name for name in trained(folder)):
+        with storing(path):
+            path.unlink()
+
+
+def row_count(path: Path, rows: int, force: bool) -> int:
+    """How many rows of a file are kept, each looked at: as many as the checkpoint has; fewer, where rows are
+    lost or damaged and it is forced. Raises RunFolderError."""
+    found, damage = sound_json_lines(path, CHECKS[path.name], rows) if path.exists() else ([], "")
+    if len(found) < rows and not force:
+        what = (
+            f"is damaged or not hornbook's, in row {len(found) + 1:,}: {damage}"
+            if damage
+            else f"has {len(found):,} rows, but had {rows:,} when the checkpoint was made"
+        )
+        raise RunFolderError(f"{path} {what}; --force goes on without the lost ones, and keeps those before")
+    return len(found)
+
+
+def kept_rows(path: Path, rows: int) -> list[dict[str, Any]]:
+    """So many of the first rows of a file, or those before the first that is damaged; what comes after them
+    may be so, since it is cut off."""
+    return sound_json_lines(path, CHECKS[path.name], rows)[0] if path.exists() else []
