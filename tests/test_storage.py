@@ -14,7 +14,7 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hornbook.errors import RunFolderError, StorageError
+from hornbook.errors import PlaceError, RunFolderError, StorageError
 from hornbook.storage import (
     append_line,
     read_json,
@@ -72,7 +72,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkey
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(reason):
     with (
         pytest.raises(StorageError, match=f"a/b cannot be written: {os.strerror(reason)}; .*disk"),
@@ -81,13 +81,25 @@ def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(rea
         raise OSError(reason, os.strerror(reason))
 
 
-@pytest.mark.parametrize("reason", [errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG])
-def test_of_a_name_that_cannot_be_no_disk_is_blamed(tmp_path, reason):
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        (errno.EEXIST, "name another place"),
+        (errno.ENOTDIR, "name another place"),
+        (errno.ENAMETOOLONG, "name another place"),
+        (errno.EACCES, "change who may write there"),
+        (errno.EPERM, "change who may write there"),
+        (errno.EROFS, "copy it to a disk that can be written"),
+    ],
+)
+def test_where_the_place_is_at_fault_no_disk_is_blamed_and_the_user_can_mend_it(tmp_path, reason, advice):
     with (
-        pytest.raises(StorageError, match=f"{os.strerror(reason)}; name another place"),
+        pytest.raises(PlaceError, match=f"{os.strerror(reason)}; {advice}") as told,
         storing(tmp_path / "b"),
     ):
         raise OSError(reason, os.strerror(reason))
+    assert told.value.exit_code == 2
+    assert "room" not in str(told.value)
 
 
 def test_where_no_file_can_be_made_the_reason_is_known_and_nothing_is_left(tmp_path, monkeypatch):

@@ -10,7 +10,8 @@
     ├── NotInstalledError           1   another package that is needed and not there; also an ImportError
     └── TrainingFailed              1   a training that cannot go on; what was learnt is kept
         ├── NotFiniteError              a loss or gradient that is not finite
-        └── StorageError                a disk that is full, read-only or gone
+        └── StorageError                a disk that is full, fails or is gone
+            └── PlaceError          2   a place that the user chose and that cannot be written to
 
 Each message says what was wrong, what was expected and what to do, in one or two lines.
 """
@@ -64,6 +65,12 @@ class NotFiniteError(TrainingFailed):
 
 class StorageError(TrainingFailed):
     """A run folder that can no longer be written."""
+
+
+class PlaceError(StorageError):
+    """A place that cannot be written to: it is read-only, or not this user's, or no folder."""
+
+    exit_code = 2
 
 
 def known(kind: str, name: str, names: object) -> str:

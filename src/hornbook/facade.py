@@ -191,14 +191,18 @@ def keep(recorder: Recorder, happening: Iterator[Event], display: Display, plan:
                 show(display, event)
                 del event  # nor here: see `record`
     except TrainingFailed as error:
-        kept = f"\nwhat was learnt before is kept in {folder}" if folder.is_dir() else ""
-        further = (
-            f"; go on with: hornbook resume {folder}" if isinstance(error, StorageError) and kept else ""
-        )
-        raise type(error)(f"{error}{kept}{further}") from error
+        raise type(error)(f"{error}{whereabouts(folder, error)}") from error
     run = drawn(Run(folder))
     yardsticks.add(run, recorder.text, plan)
     return run
+
+
+def whereabouts(folder: Path, error: TrainingFailed) -> str:
+    """Where what was learnt before an error is kept, and how to go on with it."""
+    if not folder.is_dir():
+        return "\nif it was moved, its training goes on with: hornbook resume NEWPLACE"
+    further = f"; go on with: hornbook resume {folder}" if isinstance(error, StorageError) else ""
+    return f"\nwhat was learnt before is kept in {folder}{further}"
 
 
 def completed(run: Run, text: Text | None) -> Run:

@@ -115,7 +115,7 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
             if lock:
                 lock.release()
             if isinstance(error, StorageError):
-                raise StorageError(str(error).replace(str(beside), str(folder))) from error.__cause__
+                raise type(error)(str(error).replace(str(beside), str(folder))) from error.__cause__
             raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)

@@ -24,10 +24,17 @@ import safetensors
 import tomli_w
 
 from hornbook.cells.cell import Array
-from hornbook.errors import RunFolderError, StorageError
+from hornbook.errors import PlaceError, RunFolderError, StorageError
 
 CHECKSUM = "sha256"
-MISPLACED = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+ELSEWHERE = "name another place"
+ALLOWED = "change who may write there (chmod), or copy it to where you may"
+ROOM = "make room on its disk, or use another one"
+PLACES = {
+    **dict.fromkeys((errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG), ELSEWHERE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
+    errno.EROFS: "copy it to a disk that can be written, or name another place",
+}  # what to do where the place is at fault
 MOST_JSON = 1 << 26  # bytes of a JSON file, a vocabulary of all code points among them,
 MOST_ROWS = 1 << 32  # of a file of rows,
 MOST_TOML = 1 << 22  # of a TOML file, a list of many texts among them,
@@ -37,18 +44,19 @@ LONGEST_LINE = 5000  # characters in TOML: its reader takes the square of a dott
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a disk into a StorageError that names the file."""
+    """Turn what the system says of a disk into a StorageError that names the file; a PlaceError where the
+    place is at fault, whatever room there is."""
     try:
         yield
     except OSError as error:
         if error.errno == errno.ENOENT and not path.parent.is_dir():
             raise StorageError(
                 f"{path} cannot be written, because the folder {path.parent} is gone: it was deleted or "
-                "moved away; leave it in its place, and start again"
+                "moved away"
             ) from error
-        misplaced = error.errno in MISPLACED
-        advice = "name another place" if misplaced else "make room on its disk, or use another one"
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}; {advice}") from error
+        kind = PlaceError if error.errno in PLACES else StorageError
+        advice = PLACES.get(error.errno or 0, ROOM)
+        raise kind(f"{path} cannot be written: {error.strerror or error}; {advice}") from error
 
 
 def write_whole(

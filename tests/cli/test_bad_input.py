@@ -294,9 +294,8 @@ def test_a_file_in_place_of_a_run_is_refused(refused, book):
 
 def test_a_run_without_weights_is_refused(refused, run):
     (run / "best.safetensors").unlink()
-    assert "best.safetensors is gone; its last model may be read: hornbook sample runs/book --which last" in (
-        refused("sample", run)
-    )
+    told = refused("sample", run)
+    assert f"best.safetensors is gone; its last model may be read: hornbook sample {run} --which last" in told
     for name in ("last", "previous"):
         (run / f"{name}.safetensors").unlink(missing_ok=True)
     assert "no weights yet" in refused("sample", run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -194,8 +196,26 @@ def test_a_folder_that_is_deleted_under_its_training_is_told(under_way, finish):
     ended = finish(under_way)
     assert ended.code == 1
     assert "the folder runs/a is gone: it was deleted or moved away" in ended.err
+    assert "if it was moved, its training goes on with: hornbook resume NEWPLACE" in ended.err
     assert "what was learnt before is kept" not in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_a_folder_that_is_moved_under_its_training_goes_on_in_its_new_place(under_way, finish, hornbook):
+    Path("runs/a").rename("moved")
+    ended = finish(under_way)
+    assert ended.code == 1
+    assert "hornbook resume NEWPLACE" in ended.err
+    assert hornbook("resume", "moved", "--updates", 60, "--quiet").code == 0
+
+
+@pytest.mark.parametrize("command", ["train", "resume"])
+def test_a_place_that_may_not_be_written_is_the_users_fault(hornbook, stopped, book, monkeypatch, command):
+    denied = Mock(side_effect=PermissionError(errno.EACCES, "Permission denied"))
+    monkeypatch.setattr("hornbook.locks.taken", denied)
+    told = hornbook(command, *((book, *SMALL, "--out", "b") if command == "train" else (stopped,)), "--quiet")
+    assert told.code == 2
+    assert "cannot be written: Permission denied; change who may write there" in told.err
 
 
 def test_trainings_that_start_at_once_get_folders_of_their_own(start, finish, book):
