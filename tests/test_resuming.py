@@ -359,9 +359,9 @@ def test_fewer_updates_than_planned_may_be_asked_for(tmp_path):
     assert further(tmp_path / "a", updates=10).summary["updates"] == 10
 
 
-@pytest.mark.parametrize("updates", [7, "7", "3", 33])
+@pytest.mark.parametrize("updates", [7, "7", "3", 32])
 def test_no_more_updates_than_were_made_are_refused(tmp_path, updates):
-    start(tmp_path / "a", Ending(7) if updates != 33 else lambda: False)
+    start(tmp_path / "a", Ending(7) if updates != 32 else lambda: False)
     with pytest.raises(SettingError, match=r"made .* updates already"):
         further(tmp_path / "a", updates=updates)
 
@@ -375,6 +375,17 @@ def test_what_is_no_number_of_updates_is_refused(updates):
 def test_updates_and_minutes_are_not_both_given():
     with pytest.raises(SettingError, match="both say how long"):
         Further(5, 1.0)
+
+
+def test_as_many_updates_as_were_made_may_be_asked_for_until_the_run_has_ended(tmp_path):
+    start(tmp_path / "a")
+    whole = timeless(further(tmp_path / "a", updates=40))
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    (tmp_path / "a" / "summary.json").write_text(
+        json.dumps({**summary, "finished": False})
+    )  # killed before it
+    assert timeless(further(tmp_path / "a", updates=40)) == whole
+    assert timeless(further(tmp_path / "a", updates=40)) == whole
 
 
 def test_a_run_out_of_patience_does_not_go_on(tmp_path):
@@ -413,6 +424,53 @@ def test_what_is_recorded_of_a_plan_is_followed(tmp_path):
     (run.folder / "plan.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"upd')
     run = hornbook.resume(run.folder, TEXT, quiet=True)
     assert read_plan(run.folder)[:3] == ahead
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", '{"update": 3, "remaining": 5}\n'], ids=["gone", "empty", "cut"]
+)
+def test_a_run_by_time_whose_plan_is_lost_is_refused_and_forced_goes_on_by_the_clock(tmp_path, content):
+    run = by_time(tmp_path / "a", Ending(20))
+    made, path = run.summary["updates"], run.folder / "plan.jsonl"
+    path.unlink() if content is None else path.write_text(content)
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl .*put it back from a copy; --force goes on"):
+        hornbook.resume(run.folder, TEXT, quiet=True)
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+    run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
+    assert run.summary["finished"]
+    steps = read_plan(run.folder)
+    assert [(step.update, step.until and round(step.until, 6)) for step in steps[:2]] == [
+        (0, None),
+        (made, 1.2),
+    ]
+    assert finished(hornbook.resume(run.folder, TEXT, updates="+5", quiet=True))
+
+
+def test_a_run_by_time_whose_time_is_over_and_whose_plan_is_lost_is_forced_to_its_end(tmp_path):
+    run = by_time(tmp_path / "a", Ending(20))
+    summary = {**run.summary, "seconds": 9.0}
+    (run.folder / "summary.json").write_text(json.dumps(summary))
+    (run.folder / "plan.jsonl").unlink()
+    assert hornbook.resume(run.folder, TEXT, force=True, quiet=True).summary["updates"] == summary["updates"]
+
+
+def test_a_finished_run_by_time_is_finished_without_its_plan(tmp_path):
+    run = by_time(tmp_path / "a")
+    (run.folder / "plan.jsonl").unlink()
+    assert finished(run)
+    assert hornbook.resume(run.folder, TEXT, quiet=True).folder == run.folder
+
+
+def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp_path):
+    start(tmp_path / "a", updates=21)
+    run = further(tmp_path / "a", updates="+14")
+    (run.folder / "plan.jsonl").unlink()
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl has not the 35 updates that were made"):
+        further(run.folder, updates="+5")
+    assert further(run.folder, updates="+5", force=True).summary["updates"] == 40
+    assert read_plan(run.folder) == [Planned(0, 35), Planned(35, 5, 0.0)]
+    assert further(run.folder, updates="+5").summary["updates"] == 45
 
 
 def test_before_its_first_checkpoint_a_run_by_time_starts_anew(tmp_path):

@@ -23,7 +23,7 @@ from hornbook.errors import InputError, StorageError, TextError, TrainingFailed
 from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
-from hornbook.locks import Lock
+from hornbook.locks import LOCK, Lock
 from hornbook.model import Model
 from hornbook.plan import Plan
 from hornbook.recorder import Recorder
@@ -171,7 +171,7 @@ def resume_into(
     """Go on in a run's folder and show each event; then draw the figures. What is strange is told, and
     minutes count from `begun`."""
     real("save-every", save_every, 0, LONGEST)
-    if not further and finished(run):
+    if finished(run, further):
         return completed(run, text)
     model, training = run.config.model, run.config.training
     with Lock(run.folder) as lock:
@@ -210,6 +210,9 @@ def completed(run: Run, text: Text | None) -> Run:
     if yardsticks.lacking(run):
         with suppress(InputError), Lock(run.folder):  # its text may be gone
             yardsticks.add(run, same_text(run, text), Plan(run.summary["updates"]))
+    if (run.folder / LOCK).exists():  # a dead process left it
+        with suppress(InputError, StorageError):
+            Lock(run.folder).release()
     return run if (run.folder / FIGURE).exists() else drawn(run)
 
 

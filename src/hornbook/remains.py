@@ -13,9 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import RunFolderError
+from hornbook.events import Planned
+from hornbook.plan import total_after
 from hornbook.records import check_metric, check_sample
-from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES, SUMMARY, Run, read_summary, ways_on
-from hornbook.storage import sound_json_lines, storing
+from hornbook.runs import (
+    BEST,
+    LAST,
+    METRICS,
+    PLAN,
+    PREVIOUS,
+    SAMPLES,
+    SUMMARY,
+    Run,
+    read_plan,
+    read_summary,
+    ways_on,
+)
+from hornbook.storage import read_json_lines, sound_json_lines, storing
 
 CHECKS = {METRICS: check_metric, SAMPLES: check_sample}
 
@@ -50,6 +64,34 @@ def begin_again(folder: Path) -> None:
     for path in (folder / name for name in trained(folder)):
         with storing(path):
             path.unlink()
+
+
+def recorded(folder: Path) -> list[Planned]:
+    """The plan of a run so far; empty where none is recorded. Raises RunFolderError for a damaged one."""
+    path = folder / PLAN
+    return read_plan(folder) if path.exists() and read_json_lines(path) else []
+
+
+def kept_plan(run: Run, update: int, force: bool) -> list[Planned] | None:
+    """The plan of a run so far, which has made so many updates; None where that is lost and it is forced.
+    Raises RunFolderError."""
+    forced = "--force goes on without it, and by the clock where the run goes by time"
+    try:
+        steps = recorded(run.folder)
+    except RunFolderError as error:
+        if not force:
+            raise RunFolderError(f"{error}; put it back from a copy; {forced}") from error
+        steps = []
+    training = run.config.training
+    usual = 0 if training.minutes else training.updates
+    if update <= (total_after(steps, update) if steps else usual):
+        return steps
+    if force:
+        return None
+    raise RunFolderError(
+        f"{run.folder / PLAN} has not the {update:,} updates that were made; put it back from a copy; "
+        f"{forced}"
+    )
 
 
 def row_count(path: Path, rows: int, force: bool) -> int:

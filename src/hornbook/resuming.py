@@ -23,9 +23,17 @@ from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
 from hornbook.locks import Lock, under_way
 from hornbook.plan import Budget, Plan, total_after
-from hornbook.remains import begin_again, check_beginning, kept_rows, row_count, sound_summary
-from hornbook.runs import METRICS, PLAN, SAMPLES, SUMMARY, Run, most_bytes, plan_row, read_plan
-from hornbook.storage import read_json_lines, storing, unlinked, write_json, write_whole
+from hornbook.remains import (
+    begin_again,
+    check_beginning,
+    kept_plan,
+    kept_rows,
+    recorded,
+    row_count,
+    sound_summary,
+)
+from hornbook.runs import CONFIG, METRICS, PLAN, SAMPLES, SUMMARY, Run, most_bytes, plan_row
+from hornbook.storage import storing, unlinked, write_json, write_whole
 from hornbook.text import Text, digest
 
 ROWS = (METRICS, SAMPLES)
@@ -77,20 +85,21 @@ class Resumed:
     plan: Plan
 
 
-def finished(run: Run) -> bool:
-    """Whether a run has made all the updates of its plan, and its end."""
+def finished(run: Run, further: Further | None = None) -> bool:
+    """Whether a run has made all the updates of its plan, and its end, and no more are asked for."""
     summary = sound_summary(run)
     if not summary.get("finished") or under_way(run.folder):
         return False
-    steps, updates = recorded(run.folder), summary["updates"]
+    try:
+        steps, updates = recorded(run.folder), summary["updates"]
+    except RunFolderError:
+        return False
+    if further and (further.updates is None or further.total(updates) != updates):
+        return False
+    if not steps and run.config.training.minutes:  # its plan is gone
+        return True
     total = total_after(steps, updates) if steps else run.config.training.updates
     return bool(updates == total or summary.get("stopped_early"))
-
-
-def recorded(folder: Path) -> list[Planned]:
-    """The plan of a run so far; empty where none is recorded."""
-    path = folder / PLAN
-    return read_plan(folder) if path.exists() and read_json_lines(path) else []
 
 
 def resume(
@@ -113,8 +122,13 @@ def resume(
     if not saved:
         check_beginning(run.folder, force)
     start = replace(saved.start, seconds=spent(run, saved, summary)) if saved else None
+    update = saved.start.state.update if saved else 0
+    kept = kept_plan(run, update, force)
+    steps = [Planned(0, update)] if kept is None else kept
+    if start and kept is None:
+        further = further or time_left(run, start)
     rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
-    steps, plan = plan_on(run, text, start, further, begun, figures)
+    steps, plan = plan_on(run, text, start, steps, further, begun, figures)
     if not saved:
         begin_again(run.folder)
     cut_back(run, rows, steps, summary)
@@ -125,7 +139,10 @@ def resume(
 def same_text(run: Run, text: Text | None) -> Text:
     """The text that a run was trained on: the one that is given, or read again. Raises RunFolderError where
     it is gone or another one."""
-    text = text or run.text()
+    try:
+        text = text or run.text()
+    except RunFolderError as error:
+        raise RunFolderError(f"{error}{moved(run)}") from error
     then, now = (tuple(source.sha256 for source in sources) for sources in (run.config.sources, text.sources))
     kept = run.config.text.get("sha256")
     if (digest(text) != kept) if kept else (then != now):
@@ -137,6 +154,13 @@ def same_text(run: Run, text: Text | None) -> Text:
             "vocabulary.json or config.toml was changed"
         )
     return text
+
+
+def moved(run: Run) -> str:
+    """What to do where a text of a run is not where it was."""
+    if all(Path(run.folder, source.path).exists() for source in run.config.sources):
+        return ""
+    return f"; put it back, or write the whole path of its new place under path in {run.folder / CONFIG}"
 
 
 def check_same(run: Run, saved: Saved | None, force: bool) -> None:
@@ -182,14 +206,18 @@ def plan_on(
     run: Run,
     text: Text,
     start: Checkpoint | None,
+    steps: list[Planned],
     further: Further,
     begun: float,
     figures: Callable[[], float],
 ) -> tuple[list[Planned], Plan]:
-    """The steps that are recorded when a run goes on, and its plan. Raises SettingError where it is to go on
-    for longer and cannot."""
-    model, training, steps = run.config.model, run.config.training, recorded(run.folder)
+    """The steps that are recorded when a run goes on, and its plan, from those so far. Raises SettingError
+    where it is to go on for longer and cannot."""
+    model, training = run.config.model, run.config.training
     update, seconds = (start.state.update, start.seconds) if start else (0, 0.0)
+    planned = total_after(steps, update) if steps else training.updates
+    if further.updates is not None and further.total(update) == update == planned:
+        further = Further()  # all are made, but for the end
     if further:
         check_further(run, start, further.total(update))
     if further.minutes is not None:
@@ -218,6 +246,12 @@ def check_further(run: Run, start: Checkpoint | None, total: int) -> None:
         )
     if total <= update:
         raise SettingError(f"{run.folder} has made {update:,} updates already; expected more than these")
+
+
+def time_left(run: Run, start: Checkpoint) -> Further:
+    """What a run by time has left of its time."""
+    left = 60 * run.config.training.minutes - start.seconds
+    return Further(minutes=left / 60) if left > 0 else Further()
 
 
 def changed(run: Run, steps: list[Planned], step: Planned) -> list[Planned]:

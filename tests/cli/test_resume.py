@@ -98,6 +98,14 @@ def test_a_finished_run_says_so(run, hornbook):
     assert "runs/book is finished, after 240 updates; give it more with --updates +N" in told.out
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     assert hornbook("resume", run, "--quiet").out == ""
+    again = hornbook("resume", run, "--updates", 240)
+    assert (again.code, again.out) == (0, told.out)
+
+
+def test_a_finished_run_loses_the_lock_that_a_dead_process_left(run, hornbook):
+    (run / "lock").write_text("process 1 on elsewhere\n")
+    assert hornbook("resume", run).code == 0
+    assert not (run / "lock").exists()
 
 
 def test_more_updates_and_more_minutes(run, hornbook):
@@ -118,7 +126,7 @@ def test_more_updates_and_more_minutes(run, hornbook):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("--updates 240", "has made 240 updates already"),
+        ("--updates 239", "has made 240 updates already"),
         ("--updates +0", "updates is"),
         ("--updates many", "expected a number in all"),
         ("--minutes 0", "minutes is 0"),
@@ -135,7 +143,17 @@ def test_a_text_that_has_changed_or_is_gone_is_refused_by_name(refused, stopped,
     book.write_text(book.read_text(encoding="utf-8").replace("cat", "rat"), encoding="utf-8")
     assert "book.txt has changed since a was trained on it" in refused("resume", stopped)
     book.unlink()
-    assert "the text that a was trained on is gone" in refused("resume", stopped)
+    told = refused("resume", stopped)
+    assert "the text that a was trained on is gone" in told
+    assert "put it back, or write the whole path of its new place under path in a/config.toml" in told
+
+
+def test_a_text_that_was_moved_is_found_where_the_settings_say(stopped, book, hornbook, trained):
+    book.rename(book.with_name("moved.txt"))
+    config = stopped / "config.toml"
+    config.write_text(config.read_text().replace("/book.txt", "/moved.txt"))
+    assert hornbook("resume", stopped, "--quiet").code == 0
+    assert_same(stopped, trained)
 
 
 def test_what_is_no_run_is_refused(refused, folder):

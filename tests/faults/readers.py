@@ -8,8 +8,8 @@ from hornbook import Run, read_text
 from hornbook.checkpoints import last_checkpoint
 from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
-from hornbook.remains import sound_summary
-from hornbook.resuming import check_same, finished, recorded, spent
+from hornbook.remains import recorded, sound_summary
+from hornbook.resuming import check_same, finished, spent
 from hornbook.runs import most_bytes, told
 
 

@@ -22,7 +22,11 @@ def resume(
     ] = None,
     minutes: Annotated[float | None, Flag(help="Go on for so many minutes from now.")] = None,
     force: Annotated[
-        bool, Flag("--force", help="Go on with another version of hornbook or on another processor.")
+        bool,
+        Flag(
+            "--force",
+            help="Go on with another version of hornbook, on another processor, or without what is lost.",
+        ),
     ] = False,
     save_every: SaveEvery = SAVE_SECONDS,
     quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
@@ -42,7 +46,7 @@ def resume(
 
     begun = time.perf_counter()
     found, further = Run(run), Further(updates, minutes)
-    done = not further and finished(found)
+    done = finished(found, further)
     display = choose_display(found.config.training.seq_len, quiet, as_json, printable(f"going on in {run}"))
     with Interrupts() as interrupts:
         stop = interrupts.stop
