@@ -47,7 +47,7 @@ FLOORS: list[set[str]] = [
         "resuming",
     },
     {"report", "web"},
-    {"cli.words", "cli.display", "cli.interrupts"},  # what a plain call from Python shows
+    {"cli.words", "cli.display", "cli.interrupts", "cli.audience"},  # what a plain call from Python shows
     {"facade"},
     {"cli"},
     {"", "entry", "__main__"},

@@ -1,11 +1,19 @@
-"""The way in to the command: Ctrl-C while everything is still being loaded ends it without a traceback."""
+"""The way in to the command: a signal while everything is still being loaded ends it in a line, without a
+traceback."""
 
 from __future__ import annotations
 
 import signal
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the system has it, until the command listens
+from hornbook.cli.stopping import stopped
+
+for asking, usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGTERM, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(asking) is usual:
+        signal.signal(asking, stopped)  # until the command listens
 
 
 def main() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +12,8 @@ from typing import Any
 
 from hornbook import yardsticks
 from hornbook.calibration import Arranged, arranged, dtype_words
-from hornbook.cli.display import Display, choose_display, hush
+from hornbook.cli.audience import Audience
+from hornbook.cli.display import Display, choose_display
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS, real
 from hornbook.continuing import Ancestor, begin, first
@@ -30,11 +29,9 @@ from hornbook.recorder import Recorder
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
-from hornbook.runs import FIGURE, Run
+from hornbook.runs import FIGURE, LAST, PREVIOUS, Run
 from hornbook.text import Text, oddities
 from hornbook.training import never, training_events
-
-GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 
 
 def train_events(
@@ -151,10 +148,11 @@ def train_into(
     Where its name is `fresh`, another one is taken if it is gone meanwhile."""
     real("save-every", save_every, 0, LONGEST)
     model, training, plan = planned
-    happening = training_events(text, model, training, stop, plan, start, save_every)
+    audience = Audience(display, stop)
+    happening = training_events(text, model, training, audience.stop, plan, start, save_every)
     place = create(folder, text, model, training, fresh)
     with place.lock:
-        return keep(Recorder(place, text, model, training), happening, display, plan)
+        return keep(Recorder(place, text, model, training), happening, audience, plan)
 
 
 def resume_into(
@@ -177,23 +175,29 @@ def resume_into(
     with Lock(run.folder) as lock:
         how = resumed(run, text, lock, further, force, told, begun, rehearsed)
         start = how.start or first(Ancestor.again(training), how.text, training)
-        happening = training_events(how.text, model, training, stop, how.plan, start, save_every)
-        return keep(Recorder(how.place, how.text, model, training), happening, display, how.plan)
+        audience = Audience(display, stop)
+        happening = training_events(how.text, model, training, audience.stop, how.plan, start, save_every)
+        return keep(Recorder(how.place, how.text, model, training), happening, audience, how.plan)
 
 
-def keep(recorder: Recorder, happening: Iterator[Event], display: Display, plan: Plan) -> Run:
+def keep(recorder: Recorder, happening: Iterator[Event], audience: Audience, plan: Plan) -> Run:
     """Keep and show all events, draw the figures, and measure what others need for what is held out. A
     TrainingFailed says where what was learnt before is kept."""
     folder = recorder.folder
     try:
-        with display:
+        with audience:
             for event in recorder.record(happening):
-                show(display, event)
+                audience.show(event)
                 del event  # nor here: see `record`
     except TrainingFailed as error:
         raise type(error)(f"{error}{whereabouts(folder, error)}") from error
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(at_once(folder)) from interrupt
     run = drawn(Run(folder))
     yardsticks.add(run, recorder.text, plan)
+    if audience.failure:
+        full = StorageError(f"standard output cannot be written: {audience.failure.strerror}")
+        raise StorageError(f"{full}{whereabouts(folder, full)}") from audience.failure
     return run
 
 
@@ -203,6 +207,13 @@ def whereabouts(folder: Path, error: TrainingFailed) -> str:
         return "\nif it was moved, its training goes on with: hornbook resume NEWPLACE"
     further = f"; go on with: hornbook resume {folder}" if isinstance(error, StorageError) else ""
     return f"\nwhat was learnt before is kept in {folder}{further}"
+
+
+def at_once(folder: Path) -> str:
+    """What a second signal has cost, and how to go on."""
+    kept = any((folder / name).exists() for name in (LAST, PREVIOUS))
+    lost = "what came after the last checkpoint is lost" if kept else "there was no checkpoint yet"
+    return f"{lost}; {'go on from there' if kept else 'begin again'} with: hornbook resume {folder}"
 
 
 def completed(run: Run, text: Text | None) -> Run:
@@ -220,17 +231,6 @@ def drawn(run: Run) -> Run:
     """The run, with its figures."""
     loss_figure(run)
     return run
-
-
-def show(display: Display, event: Event) -> None:
-    """Show an event. A reader that has gone, as in `hornbook train | head`, or a terminal that was closed,
-    does not end the training."""
-    try:
-        display.show(event)
-    except OSError as error:
-        if error.errno not in GONE:
-            raise
-        hush(sys.stdout.fileno())
 
 
 def load(folder: str | Path | Run, which: str = "best") -> Model:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
 import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -493,6 +495,43 @@ def test_the_best_model_of_a_checkpoint_outlives_a_full_disk(process, hornbook, 
     assert "metrics.jsonl cannot be written" in told.err
     assert hornbook("sample", "a", "--length", 20).code == 0
     assert Run("a").summary["updates"] < 400
+
+
+FULL = Path("/dev/full")
+full = pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+
+
+@full
+@pytest.mark.parametrize("flags", [(), ("--json",), ("--preset", "plain")])
+def test_standard_output_that_is_full_is_named_and_the_training_goes_on_where_it_was(book, hornbook, flags):
+    command = [sys.executable, "-m", "hornbook", "train", str(book), *SMALL[:-1], *flags, "--out", "a"]
+    with FULL.open("w") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: standard output cannot be written: No space left on device\n"
+        "what was learnt before is kept in a; go on with: hornbook resume a\n"
+    )
+    assert not Run("a").summary["finished"]
+    assert hornbook("resume", "a", "--quiet").code == 0
+    assert hornbook("train", book, *SMALL, *flags, "--out", "b", "--quiet").code == 0
+    assert Path("a/last.safetensors").read_bytes() == Path("b/last.safetensors").read_bytes()
+
+
+@full
+@pytest.mark.parametrize("command", ["sample", "runs"])
+def test_standard_output_that_is_full_is_named_by_every_command(run, command):
+    words = [command, str(run if command == "sample" else run.parent)]
+    with FULL.open("w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "hornbook", *words],
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("where", ["/proc/run", "/dev/null/run", "book.txt/run"])

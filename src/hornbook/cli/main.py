@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from hornbook.cli.audience import silence
 from hornbook.cli.check import check
 from hornbook.cli.compare import compare
 from hornbook.cli.evaluate import evaluate
@@ -20,6 +21,7 @@ from hornbook.cli.resume import resume
 from hornbook.cli.runs import runs
 from hornbook.cli.sample import sample
 from hornbook.cli.score import score
+from hornbook.cli.stopping import stopped
 from hornbook.cli.train import train
 from hornbook.cli.words import aside
 from hornbook.errors import HornbookError
@@ -46,7 +48,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except USAGE_ERROR as error:
             command = f" {ctx.invoked_subcommand}" if ctx.invoked_subcommand in COMMANDS else ""
             message = error.format_message().rstrip(".")
@@ -64,10 +68,13 @@ class Commands(TyperGroup):
         except BrokenPipeError:
             raise
         except OSError as error:  # what is printed cannot be written
-            aside(f"error: {error.strerror or error}")
+            silence()
+            aside(
+                f"error: {error.filename or 'standard output cannot be written'}: {error.strerror or error}"
+            )
             raise typer.Exit(1) from error
         except KeyboardInterrupt as interrupt:
-            print("stopped", file=sys.stderr)
+            aside(f"stopped at once: {interrupt}" if str(interrupt) else "stopped")
             raise typer.Exit(INTERRUPTED) from interrupt
 
 
@@ -107,13 +114,13 @@ def options(
 
 def main() -> None:
     """The entry point. What a terminal's encoding does not have is shown as a question mark, and Ctrl-C is
-    an interrupt from here to the end of the command."""
+    an interrupt from here to the end of the command; what has listened for it until then is put back."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     before = signal.getsignal(signal.SIGINT)
     try:
-        if before is signal.SIG_DFL:
+        if before in (signal.SIG_DFL, stopped):
             signal.signal(signal.SIGINT, signal.default_int_handler)
         app()
     except KeyboardInterrupt:
