@@ -148,6 +148,24 @@ def test_what_is_strange_about_a_text_is_warned_of(undrawn):
         hornbook.train(Text.from_string("a" * 100), quiet=True, **SETTINGS)
 
 
+@pytest.mark.parametrize("name", ["train", "train_events", "check_gradients"])
+def test_what_is_no_text_is_refused_with_how_to_make_one(name, folder):
+    more = hornbook.settings(5) if name == "check_gradients" else ()
+    with pytest.raises(TextError, match=r"expected a Text, got str; .*Text\.from_string"):
+        getattr(hornbook, name)("the cat sat on the mat", *more)
+    with pytest.raises(
+        TextError, match=r"expected a Text, got list; open one: hornbook\.read_text\('book\.txt'\)$"
+    ):
+        getattr(hornbook, name)(["the cat"], *more)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_run_is_resumed_with_a_text_and_nothing_else(folder):
+    run = hornbook.train(TEXT, out="a", quiet=True, **SETTINGS)
+    with pytest.raises(TextError, match="expected a Text, got str"):
+        hornbook.resume(run, TEXT[:], quiet=True)
+
+
 def test_a_text_with_half_a_character_is_refused():
     with pytest.raises(TextError, match="half a character"):
         Text.from_string("ab\ud800" * 40)

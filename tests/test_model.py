@@ -162,3 +162,21 @@ def test_in_a_notebook_a_model_shows_itself_and_its_vocabulary_is_escaped():
     assert f"<td>{count(shape):,}</td>" in shown
     assert "␛&amp;&lt;&gt;b" in shown
     assert "<b>" not in shown
+
+
+# A Text in the place of a string
+
+
+@CASES("name", ["score", "evaluate", "evaluate_dynamic", "guesses", "hidden", "gradients"])
+def test_what_is_read_may_be_a_text_or_its_characters(name):
+    characters = "abcd abcd\nab" * 3
+    one, other = (getattr(MODEL, name)(text) for text in (characters, Text.from_string(characters)))
+    assert repr(one) == repr(other)
+
+
+def test_the_training_text_may_be_a_text_too():
+    training = Text.from_string("abcd abcd\n" * 3)
+    assert repr(MODEL.score("abcd", training)) == repr(MODEL.score("abcd", training[:]))
+    assert MODEL.sample(50, guard=MODEL.copy_guard(training, 5)) == MODEL.sample(
+        50, guard=MODEL.copy_guard(training[:], 5)
+    )

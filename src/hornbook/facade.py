@@ -18,7 +18,7 @@ from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS, real
 from hornbook.continuing import Ancestor, begin, first
 from hornbook.engines import default_engine
-from hornbook.errors import InputError, StorageError, TextError, TrainingFailed
+from hornbook.errors import InputError, StorageError, TrainingFailed
 from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
@@ -30,7 +30,7 @@ from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
 from hornbook.runs import FIGURE, LAST, PREVIOUS, Run
-from hornbook.text import Text, oddities
+from hornbook.text import Text, check_text, oddities
 from hornbook.training import never, training_events
 
 
@@ -114,6 +114,8 @@ def resume(
     trained on another text or with other settings, or has no whole checkpoint, and what `train` raises.
     """
     begun = time.perf_counter()
+    if text is not None:
+        check_text(text)
     run, further = Run(folder), Further(updates, minutes)
     display = choose_display(run.config.training.seq_len, quiet)
     warn = partial(warnings.warn, stacklevel=2)
@@ -125,13 +127,6 @@ def warn(*sentences: str) -> None:
     """Warn whoever called the function that calls this."""
     for sentence in filter(None, sentences):
         warnings.warn(sentence, stacklevel=3)
-
-
-def check_text(text: object) -> None:
-    """Raise TextError for what is no Text."""
-    if not isinstance(text, Text):
-        kind = type(text).__name__
-        raise TextError(f"expected a Text, got {kind}; open one with hornbook.read_text('book.txt')")
 
 
 def train_into(

@@ -28,7 +28,7 @@ from hornbook.parameters import count, initial, shapes
 from hornbook.perturbation import Case, batches, by_complex_step, by_differences, enters_the_loss
 from hornbook.philox import CHECK, Source
 from hornbook.streams import Streams
-from hornbook.text import Text
+from hornbook.text import Text, check_text
 
 CLOSE = 1e-6  # what the share of good entries is counted by
 DIFFERENCE_LIMIT = 1e-9  # absolute, for a loss up to 100 nats; it grows with the loss
@@ -116,8 +116,10 @@ def check_gradients(
 
     Networks of more than 50,000 parameters are checked on a seeded sample of 2,000 entries a parameter
     unless `everything` is asked for; a `quick` check takes fewer where these would take minutes.
-    `told(done, total)` hears of the entries checked. Raises TextError for a text shorter than T + 1.
+    `told(done, total)` hears of the entries checked. Raises TextError for what is no Text, or one
+    shorter than T + 1.
     """
+    check_text(text)
     x, y = Streams(len(text), training.seq_len).read(text.ids, 0)
     training = replace(training, dtype="float64", objective="sum", streams=1)
     cases = [recipe(model, training, x, y), hard(model, training, x, y)]

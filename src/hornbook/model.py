@@ -23,6 +23,7 @@ from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
 from hornbook.sampling import read_prompt, start_after, write
 from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
+from hornbook.text import Text
 from hornbook.torch_weights import from_torch, to_torch
 from hornbook.vocabulary import Vocabulary
 
@@ -91,18 +92,18 @@ class Model:
         """A text of `length` characters; the keywords are those of `stream`."""
         return "".join(self.stream(length, **how))  # type: ignore[arg-type]
 
-    def copy_guard(self, training: str, limit: int = 40) -> CopyGuard:
+    def copy_guard(self, training: str | Text, limit: int = 40) -> CopyGuard:
         """What holds a text back from copying more than `limit` characters in a row of a training text;
         to be handed to `stream` or `sample`. It takes about a second for a million characters to make.
         Raises SettingError for a limit below 1, TextError where the training text is empty."""
-        ids = self.vocabulary.find(training)
+        ids = self.vocabulary.find(training[:])
         return CopyGuard(np.where(ids < 0, len(self.vocabulary), ids), limit)
 
-    def loss_and_gradients(self, characters: str) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, characters: str | Text) -> tuple[float, dict[str, Array]]:
         """The loss in nats, summed over all characters but the first, which is only read, and its
         gradient by parameter name, in float64, from the zero state. Raises TextError for fewer than
         two characters or an unknown one."""
-        ids = self.vocabulary.encode(characters)
+        ids = self.vocabulary.encode(characters[:])
         if len(ids) < 2:
             raise TextError("gradients need at least two characters: one to read and one to predict")
         training = replace(self.training, dtype="float64", objective="sum", streams=1)
@@ -110,33 +111,33 @@ class Model:
         loss, gradients, *_ = engine.loss_and_gradients(ids[:-1, None], ids[1:, None], state)
         return loss, gradients
 
-    def gradients(self, characters: str) -> dict[str, Array]:
+    def gradients(self, characters: str | Text) -> dict[str, Array]:
         """The gradient of the loss of the characters by parameter name; see `loss_and_gradients`."""
         return self.loss_and_gradients(characters)[1]
 
-    def score(self, text: str, training: str | None = None) -> Score:
+    def score(self, text: str | Text, training: str | Text | None = None) -> Score:
         """What the model needs for each character of a text, read from `state`; with the training text,
         what n-grams and compressors need beside it. Raises TextError where the text is empty, or has no
         character that the model knows."""
-        score = score_text(self.engine, self.vocabulary, text, self.start().state)
-        return score if training is None else score.beside(training)
+        score = score_text(self.engine, self.vocabulary, text[:], self.start().state)
+        return score if training is None else score.beside(training[:])
 
-    def evaluate(self, text: str, window: int = 0, before: str = "") -> Evaluation:
+    def evaluate(self, text: str | Text, window: int = 0, before: str = "") -> Evaluation:
         """The mean cost of a character of a text, read as one stream from `state`, after the last 2,000
         characters of what stands `before` it; with a `window`, cut into windows of so many characters, each
         read from the zero state, all but its first one foretold.
         Raises TextError as `score` does, and SettingError for a window of one character."""
-        return evaluate_text(self.engine, self.vocabulary, text, self.start().state, window, before)
+        return evaluate_text(self.engine, self.vocabulary, text[:], self.start().state, window, before)
 
-    def evaluate_dynamic(self, text: str, before: str = "", **how: Any) -> Evaluation:
+    def evaluate_dynamic(self, text: str | Text, before: str = "", **how: Any) -> Evaluation:
         """The mean cost of a character of a text, read as one stream as `evaluate` does, for the network as
         it goes on learning from the characters that it has scored; the model itself stays as it is. Keywords
         are those of `Dynamic`: `lr`, `decay`, `segment`. Raises TextError as `score` does, SettingError for a
         keyword out of range and where the loss ceases to be finite."""
         chosen, engine = Dynamic(**how), self.engine_of(learning(self.training))
-        return evaluate_dynamic(engine, self.vocabulary, text, self.start().state, chosen, before)
+        return evaluate_dynamic(engine, self.vocabulary, text[:], self.start().state, chosen, before)
 
-    def guesses(self, text: str, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
+    def guesses(self, text: str | Text, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
         """The `top` likeliest symbols and their probabilities at each character of a text, before it is
         read, from `state` on. Raises TextError as `score` does."""
         found = guesses(self.engine, self.known_ids(text), self.start().state, top)
@@ -144,15 +145,15 @@ class Model:
         symbols = self.vocabulary.symbols
         return [[(symbols[i], p) for i, p in zip(*row, strict=True)] for row in rows]
 
-    def hidden(self, text: str) -> Array:  # (N, H)
+    def hidden(self, text: str | Text) -> Array:  # (N, H)
         """The hidden state of the top layer after each character of a text, read from `state`; a character
         that the model does not know leaves it as it was. Raises TextError as `score` does."""
         return hidden_states(self.engine, self.known_ids(text), self.start().state)
 
-    def known_ids(self, text: str) -> Integers:  # (N,)
+    def known_ids(self, text: str | Text) -> Integers:  # (N,)
         """The characters as the model numbers them, -1 for one that it does not know. Raises TextError
         where it knows none."""
-        return check_known(self.vocabulary, text)
+        return check_known(self.vocabulary, text[:])
 
     def to_torch(self) -> Any:
         """The network as a `torch.nn.Module`: symbol numbers (T, B) and a state of torch.nn's own form give

@@ -67,6 +67,14 @@ class Text:
         return cls(name, ids, Vocabulary("".join(map(chr, distinct.tolist()))))
 
 
+def check_text(text: object) -> None:
+    """Raise TextError for what is no Text."""
+    if not isinstance(text, Text):
+        kind = type(text).__name__
+        here = ", or make one: hornbook.Text.from_string(characters)" if isinstance(text, str) else ""
+        raise TextError(f"expected a Text, got {kind}; open one: hornbook.read_text('book.txt'){here}")
+
+
 def oddities(text: Text) -> list[str]:
     """What is strange about a text, though it can be trained on: a sentence each."""
     found = []
