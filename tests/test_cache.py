@@ -48,6 +48,15 @@ def test_a_file_is_read_once_while_it_stays_as_it_is(file, own):
     assert sha256(file) == "as remembered"
 
 
+def test_a_folder_in_the_place_of_what_is_remembered_makes_way(file, own):
+    sha256(file)
+    (known,) = own.iterdir()
+    known.unlink()
+    (known / "within").mkdir(parents=True)
+    assert sha256(file) == hashlib.sha256(b"abc").hexdigest()
+    assert known.is_file()
+
+
 @pytest.mark.parametrize("change", ["content", "a new file", "times alone"])
 def test_a_file_that_was_changed_is_read_again(file, change):
     sha256(file)

@@ -50,6 +50,19 @@ def at_work(monkeypatch) -> list[int]:
     return made
 
 
+@pytest.mark.parametrize("which", [".ids", ".json"])
+def test_a_folder_in_the_place_of_a_kept_file_makes_way(book, own, at_work, which):
+    text = read_text(book)
+    del text
+    (path,) = own.glob(f"*{which}")
+    path.unlink()
+    (path / "within").mkdir(parents=True)
+    first, again = read_text(book), read_text(book)
+    assert same(first, again)
+    assert len(at_work) == 2
+    assert path.is_file()
+
+
 def same(one: Text, other: Text) -> bool:
     """Whether two texts are the same, their names and paths aside."""
     told = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Mapping
@@ -40,10 +41,17 @@ def keep(path: Path, found: object) -> None:
     is made again another time."""
     with suppress(OSError, HornbookError):
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear(path)
         write_json(path, found)
         files = sorted(path.parent.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[KEPT:]:
             file.unlink()
+
+
+def clear(path: Path) -> None:
+    """Remove a folder that stands in the place of a file of the cache."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
 
 
 def own(path: Path) -> IO[bytes]:

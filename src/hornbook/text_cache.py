@@ -132,6 +132,8 @@ class Entry:
         """The numbers in their file, memory-mapped. They are kept only if the files have not changed since
         their SHA-256 were taken. Raises OSError."""
         digest = hashlib.sha256()
+        for path in (self.ids, self.record):
+            cache.clear(path)
         with beside(self.ids) as file:
             for block in numbering.blocks():
                 file.write(block.data)
