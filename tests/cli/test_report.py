@@ -38,11 +38,10 @@ def test_a_damaged_run_is_refused_and_nothing_written(refused, run, name):
     assert f"{name} is damaged" in refused("report", run)
 
 
-def test_runs_are_compared_here_and_on_a_page(hornbook, run):
-    other = shutil.copytree(run, run.with_name("other"))
-    config = other / "config.toml"
+def test_runs_are_compared_here_and_on_a_page(hornbook, run, copy):
+    config = copy / "config.toml"
     config.write_text(config.read_text().replace("lr = 0.1", "lr = 0.3"))
-    told = hornbook("compare", run, other)
+    told = hornbook("compare", run, copy)
     assert told.code == 0
     assert told.out.splitlines()[-1] == "compare.html"
     assert told.out.startswith("Best and last smooth loss in nats over ")
@@ -53,17 +52,29 @@ def test_runs_are_compared_here_and_on_a_page(hornbook, run):
     assert "lr 0.3" in page
 
 
-def test_the_page_goes_where_it_is_asked(hornbook, run, folder):
-    assert hornbook("compare", run, "--out", "x.html").out.endswith("x.html\n")
+@pytest.fixture
+def copy(run):
+    """The run, under another name."""
+    return shutil.copytree(run, run.with_name("other"))
+
+
+def test_the_page_goes_where_it_is_asked(hornbook, run, copy, folder):
+    assert hornbook("compare", run, copy, "--out", "x.html").out.endswith("x.html\n")
     assert (folder / "x.html").is_file()
 
 
-def test_runs_on_other_texts_are_remarked_here_too(hornbook, run, folder):
+def test_one_run_alone_or_the_same_one_twice_is_nothing_to_compare(refused, run, copy):
+    assert f"{run} is one run; name two or more to compare" in refused("compare", run)
+    again = run.parent / "." / copy.name / ".." / run.name
+    assert "is named twice; name each run once" in refused("compare", run, copy, again)
+
+
+def test_runs_on_other_texts_are_remarked_here_too(hornbook, run, copy, folder):
     (folder / "other.txt").write_text("other words " * 40)
     hornbook("train", "other.txt", "--hidden", 8, "--updates", 20, "--quiet", "--out", "other")
     assert "did not read the same text" in hornbook("compare", run, "other").out
     assert "did not read the same text" in (folder / "compare.html").read_text()
-    assert "did not read the same text" not in hornbook("compare", run, run).out
+    assert "did not read the same text" not in hornbook("compare", run, copy).out
 
 
 def test_what_is_done_is_told_a_line_each(hornbook, run):
@@ -109,21 +120,21 @@ def test_a_page_in_a_folder_that_cannot_be_written_to_is_refused(refused, run, b
 
 
 @pytest.mark.parametrize("command", ["score", "compare"])
-def test_a_disk_that_is_full_is_no_fault_of_the_user(hornbook, run, book, command, monkeypatch):
+def test_a_disk_that_is_full_is_no_fault_of_the_user(hornbook, run, copy, book, command, monkeypatch):
     def fail(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("hornbook.storage.os.fsync", fail)
-    end = (book, "--html", "x.html") if command == "score" else ("--out", "x.html")
+    end = (book, "--html", "x.html") if command == "score" else (copy, "--out", "x.html")
     told = hornbook(command, run, *end)
     assert told.code == 1
     assert "x.html cannot be written: No space left on device" in told.err
 
 
-def test_a_page_goes_where_a_link_leads(hornbook, run, folder):
+def test_a_page_goes_where_a_link_leads(hornbook, run, copy, folder):
     (folder / "far").mkdir()
     (folder / "x.html").symlink_to("far/y.html")
-    assert hornbook("compare", run, "--out", "x.html").code == 0
+    assert hornbook("compare", run, copy, "--out", "x.html").code == 0
     assert (folder / "x.html").is_symlink()
     assert (folder / "far" / "y.html").is_file()
 

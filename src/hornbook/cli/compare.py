@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hornbook.cli.words import printable
+from hornbook.errors import SettingError
 
 if TYPE_CHECKING:
     from rich.table import Table as Printed
@@ -22,7 +23,8 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders, such as runs/*.")],
     out: Annotated[Path, typer.Option(help="The page that is written.")] = Path("compare.html"),
 ) -> None:
-    """Set runs side by side: a table and what each writes here, the same with a figure as a page.
+    """Set runs side by side: a table and what each writes here, the same with a figure as a page,
+    compare.html where --out names no other.
 
     Runs that differ only in their seed are drawn as one line, their mean, in a band.
     """
@@ -33,10 +35,22 @@ def compare(
     from hornbook.storage import write_whole
 
     place = check_place("--out", out)
-    document = comparison([Run(run) for run in runs])
+    opened = [Run(run) for run in runs]
+    check_several(runs)
+    document = comparison(opened)
     write_whole(place, page(document).encode())
     show(document)
     print(printable(str(out)))
+
+
+def check_several(runs: Sequence[Path]) -> None:
+    """Raise SettingError unless there are two runs or more, each once."""
+    if len(runs) < 2:
+        raise SettingError(f"{runs[0]} is one run; name two or more to compare")
+    places = [run.resolve() for run in runs]
+    for place, run in enumerate(runs):
+        if places[place] in places[:place]:
+            raise SettingError(f"{run} is named twice; name each run once")
 
 
 def show(document: Document) -> None:
