@@ -129,7 +129,15 @@ def test_a_damaged_plan_is_refused(refused, run_by_time, content):
 def test_a_plan_that_is_gone_is_refused(refused, run_by_time):
     (run_by_time / "plan.jsonl").unlink()
     message = refused("train", "--config", run_by_time, "--out", "b")
-    assert "plan.jsonl" in message
+    assert "is of a run by --minutes 0.1, and plan.jsonl is not beside it" in message
+    assert "copy that too, or say how long: --minutes or --updates" in message
+
+
+def test_without_its_plan_a_run_is_repeated_for_so_long_as_is_said(hornbook, run_by_time):
+    (run_by_time / "plan.jsonl").unlink()
+    how = ("--config", run_by_time / "config.toml", "--quiet")
+    assert hornbook("train", *how, "--minutes", 0.02, "--out", "b").code == 0
+    assert Run("b").config.training.minutes == 0.02
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,11 @@ Tokens = Annotated[
     str | None, typer.Option(help="chars, or bytes: any file at all, as it is, of the 256 bytes (chars).")
 ]
 SaveEvery = Annotated[
-    float, typer.Option(metavar="SECONDS", help="Seconds between checkpoints, from which resume goes on.")
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        help="Seconds between checkpoints, from which resume goes on; a run does not keep it.",
+    ),
 ]
 
 

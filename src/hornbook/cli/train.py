@@ -113,7 +113,12 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: f
     table = {**vars(old.model), **vars(old.training)}
     del table["vocabulary"]
     if not any(name in typed for name in LENGTHS):
-        kept = old.training.minutes or (config.parent / PLAN).exists()
+        kept = (config.parent / PLAN).exists()
+        if old.training.minutes and not kept:
+            raise SettingError(
+                f"{config} is of a run by --minutes {old.training.minutes:g}, and {PLAN} is not beside it, "
+                "by which it is repeated; copy that too, or say how long: --minutes or --updates"
+            )
         return planned(text, read_plan(config.parent) if kept else (), {**table, **typed})
     by_time = bool(old.training.minutes) or "minutes" in typed
     dropped = (*LENGTHS, *RHYTHM) if by_time else LENGTHS
