@@ -292,7 +292,10 @@ def test_a_run_whose_checkpoints_are_gone_is_refused_and_nothing_of_it_changed(t
 def test_a_run_whose_checkpoints_are_gone_begins_again_where_it_is_forced(tmp_path):
     run = start(tmp_path / "a", Ending(10))
     (run.folder / "last.safetensors").unlink()
-    assert timeless(further(run.folder, force=True)) == timeless(start(tmp_path / "whole"))
+    told = []
+    again = further(run.folder, force=True, told=told.append)
+    assert timeless(again) == timeless(start(tmp_path / "whole"))
+    assert ["begins again at update 0" in sentence for sentence in told] == [True]
 
 
 def test_a_run_that_was_forced_to_begin_again_and_stopped_early_does_so_without_force(tmp_path, monkeypatch):
@@ -301,7 +304,7 @@ def test_a_run_that_was_forced_to_begin_again_and_stopped_early_does_so_without_
     with monkeypatch.context() as patch:
         patch.setattr("hornbook.recorder.Recorder.save", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            further(run.folder, force=True)
+            further(run.folder, force=True, told=lambda _: None)
     assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
 
 

@@ -59,9 +59,12 @@ def check_beginning(folder: Path, force: bool) -> None:
         )
 
 
-def begin_again(folder: Path) -> None:
-    """Remove what was written with a checkpoint that is gone. Raises StorageError."""
-    for path in (folder / name for name in trained(folder)):
+def begin_again(folder: Path, told: Callable[[str], object]) -> None:
+    """Remove what was written with a checkpoint that is gone, and tell that. Raises StorageError."""
+    there = trained(folder)
+    if there:
+        told(f"{folder} has neither {LAST} nor {PREVIOUS} any more; it begins again at update 0")
+    for path in (folder / name for name in there):
         with storing(path):
             path.unlink()
 

@@ -130,7 +130,7 @@ def resume(
     rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
     steps, plan = plan_on(run, text, start, steps, further, begun, figures)
     if not saved:
-        begin_again(run.folder)
+        begin_again(run.folder, told)
     cut_back(run, rows, steps, summary)
     place = Place(run.folder, lock, rows, steps[-1].update if steps else -1)
     return Resumed(place, text, start, plan)
