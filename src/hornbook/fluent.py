@@ -36,6 +36,8 @@ LEARNT = 10  # weights for each character of the text, at most
 EPOCHS = 25  # in a time; more are learnt by heart
 LEAST = 1500  # updates, all the same
 RATE = 3e-3
+TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
+INPUT_RATE = (3.0, 30.0)  # within these
 DROPOUT = ((1.5, 0.0), (3, 0.1), (6, 0.2), (10, 0.3), (20, 0.4), (math.inf, 0.5))  # up to so many epochs
 
 
@@ -146,6 +148,11 @@ def network(advice: Advice, text: Text, characters: int) -> None:
         )
     advice.take(f"{epochs:,.1f} times through the text", dropout=up_to(DROPOUT, epochs))
     advice.take("that of the trials; it falls to zero with the last update", lr=RATE)
+    updates = n(model) / (training.streams * training.seq_len)
+    advice.take(
+        "times that for U, whose rows wait for their characters: the fewer updates, the longer its steps",
+        input_rate=float(min(max(float(f"{TRAVEL / updates:.2g}"), INPUT_RATE[0]), INPUT_RATE[1])),
+    )
 
 
 def sizes(advice: Advice, model: ModelSettings) -> list[ModelSettings]:
