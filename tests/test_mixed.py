@@ -157,7 +157,6 @@ def test_tiles_are_taken_unless_vectors_are_asked_for(monkeypatch: pytest.Monkey
     monkeypatch.setenv(ISA_VARIABLE, level)
     core = load(level)
     assert chosen_pairs(core) == "tiles"
-    assert core.gains_by("tiles")
     monkeypatch.setenv(PAIRS_VARIABLE, "vector")
     assert chosen_pairs(core) == "vector"
     monkeypatch.setenv(PAIRS_VARIABLE, "abacus")
