@@ -102,6 +102,16 @@ def test_the_more_often_a_text_is_read_the_more_is_left_out():
     dropout = [advised(text, epochs=epochs)[0]["dropout"] for epochs in (1, 3, 6, 15, 40, 1000)]
     assert dropout == sorted(dropout)
     assert dropout[0] == 0 < dropout[-1]
+    assert advised(text, epochs=2)[0]["weight_decay"] == 0
+    shorter, longer = (advised(of(n), epochs=15)[0]["weight_decay"] for n in (200_000, 2_000_000))
+    assert shorter > longer > 0
+
+
+def test_the_fewer_the_updates_the_longer_the_steps_of_the_rows_that_wait_for_their_characters():
+    text = of(50_000)
+    rates = [advised(text, updates=updates)[0]["input_rate"] for updates in (10, 2000, 5000, 10**6)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > rates[2] > rates[3] >= 1
 
 
 def test_a_fast_machine_gets_a_larger_network_than_a_slow_one(speed):

@@ -38,7 +38,9 @@ LEAST = 1500  # updates, all the same
 RATE = 3e-3
 TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
 INPUT_RATE = (3.0, 30.0)  # within these
-DROPOUT = ((1.5, 0.0), (3, 0.1), (6, 0.2), (10, 0.3), (20, 0.4), (math.inf, 0.5))  # up to so many epochs
+DROPOUT = ((1.5, 0.0), (4, 0.1), (10, 0.2), (math.inf, 0.3))  # up to so many epochs
+DECAY = ((4, 0.0), (math.inf, 200.0))  # likewise: weight decay, times the updates of an epoch,
+MOST_DECAY = 0.5  # at most
 
 
 @dataclass
@@ -146,7 +148,12 @@ def network(advice: Advice, text: Text, characters: int) -> None:
         advice.reasons.append(
             f"at most {epochs:,.0f} times through the text, in less time: more of it would be learnt by heart"
         )
-    advice.take(f"{epochs:,.1f} times through the text", dropout=up_to(DROPOUT, epochs))
+    decay = min(up_to(DECAY, epochs) / streams.updates_per_epoch, MOST_DECAY)
+    advice.take(
+        f"{epochs:,.1f} times through the text, and what is seen again is soon learnt by heart",
+        dropout=up_to(DROPOUT, epochs),
+        weight_decay=float(f"{decay:.2g}"),
+    )
     advice.take("that of the trials; it falls to zero with the last update", lr=RATE)
     updates = n(model) / (training.streams * training.seq_len)
     advice.take(
