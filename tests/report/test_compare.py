@@ -64,7 +64,7 @@ def test_cells_and_optimizers_stand_side_by_side_with_their_validation(runs, tmp
     ]
     (table,) = (b for b in blocks(comparison([*family, runs[0]])) if isinstance(b, Table))
     assert table.heads[:2] == ("run", "held out")
-    expected = [f"{run.summary['validation']['bits_per_character']:.3f}" for run in family]
+    expected = [f"{run.summary['validation']['nats_per_character']:.3f}" for run in family]
     assert [row[1] for row in table.rows] == [*expected, "–"]
     assert {"cell", "layers", "optimizer", "streams", "validation"} <= set(table.heads)
 

@@ -218,10 +218,10 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
     length = common_length(compared)
     unit = f"nats over {length} characters" if length > 1 else "nats a character"
     validated = any(one.run.summary.get("validation") for one in compared)
-    told = ", what the best model needs for what was held out in the same" if validated else ""
+    told = "Nats a character that the best model needs for what was held out; best" if validated else "Best"
     return Table(
-        f"Best and last smooth loss in {unit}, the best one in bits a character{told}, speed, and the "
-        "settings that differ.",
+        f"{told} and last smooth loss in {unit}, the best one in bits a character, speed, and the settings "
+        "that differ.",
         ("run", *["held out"] * validated, *REACHED, *(key.replace("_", " ") for key in differing)),
         tuple(
             (
@@ -236,9 +236,9 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
 
 
 def validation(run: Run) -> str:
-    """What the best model needs for a character of what was held out, in bits."""
+    """What the best model needs for a character of what was held out, in nats."""
     found = run.summary.get("validation")
-    return f"{found['bits_per_character']:.3f}" if found else NOTHING
+    return f"{found['nats_per_character']:.3f}" if found else NOTHING
 
 
 def reached(run: Run, length: int) -> tuple[str, ...]:
