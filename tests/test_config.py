@@ -202,7 +202,8 @@ def test_presets_are_what_they_say() -> None:
         *(100, "vanilla", 1, 25),
         100_000,
     )
-    assert (best.optimizer, best.lr, best.schedule, best.clip) == ("adam", 0.003, "linear", "norm:1")
+    assert (best.optimizer, best.lr, best.input_rate) == ("adam", 0.002, 6.0)
+    assert (best.schedule, best.clip) == ("linear", "norm:1")
 
 
 def test_streams_are_summed_in_no_more_shards_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

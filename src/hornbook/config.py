@@ -239,8 +239,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # The classic network, text and updates, better taught.
     "classic-best": {
-        "optimizer": "adam", "lr": 0.003, "objective": "mean", "clip": "norm:1", "init": "orthogonal",
-        "schedule": "linear",
+        "optimizer": "adam", "lr": 0.002, "input_rate": 6.0, "objective": "mean", "clip": "norm:1",
+        "init": "orthogonal", "schedule": "linear",
     },
     # What is usual today, for every cell and optimizer.
     "plain": {
