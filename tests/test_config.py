@@ -170,6 +170,10 @@ def test_plain_takes_the_usual_rate_of_the_optimizer_unless_one_is_named(
 ) -> None:
     assert settings(80, "plain", optimizer=optimizer)[1].lr == lr
     assert settings(80, "plain", optimizer=optimizer, lr=0.5)[1].lr == 0.5
+    assert settings(80, "plain", optimizer=optimizer)[1].input_rate == (
+        5 if optimizer in (None, "adam") else 1
+    )
+    assert settings(80, "plain", optimizer=optimizer, input_rate=2)[1].input_rate == 2
 
 
 def test_names_are_understood_in_any_case() -> None:

@@ -265,7 +265,9 @@ RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two 
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
 LATER = frozenset({"start", "start_sha256", "input_rate"})  # runs of earlier versions do not have these
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
-USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0}  # of a mean objective
+# Of a mean objective, by the optimizer.
+USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0, "other": 1e-3}
+USUAL_INPUT_RATES = {"adam": 5.0, "other": 1.0}
 
 
 def preset_for(changes: Mapping[str, Any]) -> str:
@@ -294,8 +296,9 @@ def settings(
     chosen = {**PRESETS[preset], **changes}
     if isinstance(chosen.get("clip"), int | float):
         chosen["clip"] = str(chosen["clip"])
-    if preset == "plain" and "lr" not in chosen:
-        chosen["lr"] = USUAL_RATES.get(chosen["optimizer"], 1e-3)
+    if preset == "plain":
+        usual = {"lr": USUAL_RATES, "input_rate": USUAL_INPUT_RATES}
+        chosen = {key: of.get(chosen["optimizer"], of["other"]) for key, of in usual.items()} | chosen
     unknown = set(chosen) - MODEL_FIELDS - TRAINING_FIELDS
     if unknown:
         names = MODEL_FIELDS | TRAINING_FIELDS - {"preset", "vocabulary"}
