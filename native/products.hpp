@@ -80,8 +80,7 @@ template <class Real> struct TurnedRoom {
 
 // out (rows, columns) = start + a @ w for the columns of the panels first ... last - 1 of w, a's rows being
 // contiguous. Where w is mixed, the call that begins with panel 0 rounds a into `room`, and those for further
-// panels find it there: it is for room_rows(rows) of
-// pairs_row(depth).
+// panels find it there: it is for room_rows(rows) of pairs_row(depth).
 template <class Real>
 void multiply(Target<Real> out, const Real* a, Size a_row, const Packed<Real>& w, Size first, Size last,
               Size rows, Size depth, Pair* room);

@@ -33,7 +33,10 @@ PANELS: dict[str, Panel] = {
         "warmup": (int, "Updates in which the rate rises from zero (classic 0, plain 50)."),
         "objective": (str, "sum or mean of the losses of an update."),
         "clip": (str, "Gradients: each entry (5), the norm (norm:1), or none."),
-        "input_rate": (float, "Times the rate for U's rows, one of which each character chooses (1)."),
+        "input_rate": (
+            float,
+            "Times the rate for U, of which a character chooses a row (1, plain by adam 5).",
+        ),
         "weight_decay": (float, "Share of the rate by which parameters shrink (0)."),
     },
     "How long": {
