@@ -1,8 +1,9 @@
 """`python -m benchmarks.quality TEXT ...`: what is learnt of a text in minutes, on its last tenth.
 
-Preset fluent, by each number of minutes, beside PyTorch's GRU in the same time; and the classic network by
-its own recipe and by classic-best, with three seeds each. One after the other, through the command that users
-type. Prints rows and saves them as JSON and as a Markdown table. Without TEXT, the built-in one.
+Preset fluent beside PyTorch's GRU in the same time, on each text, and on the first by other numbers of
+minutes as well; and the classic network by its own recipe and by classic-best, with three seeds each. One
+after the other, through the command that users type. Prints rows and saves them as JSON and as a Markdown
+table. Without TEXT, the built-in one.
 """
 
 from __future__ import annotations
@@ -119,11 +120,11 @@ def learn(*how: object) -> dict[str, float]:
 def measured(options: argparse.Namespace) -> Iterator[Learnt]:
     """All that was asked for, as it is measured."""
     out = options.out / "run"
-    for text in options.texts or [None]:
+    for nth, text in enumerate(options.texts or [None]):
         source = [text] if text else []
-        for minutes in options.minutes:
+        for minutes in sorted({*options.beside, *(options.minutes if nth == 0 else [])}):
             yield fluent(source, minutes, out)
-        for minutes in options.beside:
+        for minutes in options.beside if options.pytorch else []:
             yield pytorch(source, minutes)
     for preset in CLASSIC if options.classic else ():
         yield classic([options.classic] if options.classic != "-" else [], preset, out)
@@ -133,14 +134,18 @@ def main() -> None:
     """Measure, print, save."""
     parser = argparse.ArgumentParser(prog="benchmarks.quality", description=__doc__)
     parser.add_argument("texts", nargs="*", metavar="TEXT")
-    parser.add_argument("--minutes", type=float, nargs="*", default=[3.0], help="of fluent (3)")
-    parser.add_argument("--beside", type=float, nargs="*", default=[3.0], help="of PyTorch (3)")
+    parser.add_argument(
+        "--beside", type=float, nargs="*", default=[3.0], help="minutes of fluent and PyTorch (3)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, nargs="*", default=[], help="more of fluent, on the first TEXT"
+    )
     parser.add_argument("--classic", metavar="TEXT", help="a novel for the classic recipes; - is built in")
     parser.add_argument("--out", type=Path, default=Path("build/quality"))
     options = parser.parse_args()
-    if importlib.util.find_spec("torch") is None and options.beside:
+    options.pytorch = importlib.util.find_spec("torch") is not None
+    if options.beside and not options.pytorch:
         print("PyTorch is left out: pip install -e '.[bench]'")
-        options.beside = []
     options.out.mkdir(parents=True, exist_ok=True)
     machine = f"{processor()}, {os.cpu_count()} cores, level {chosen_level()}"
     print(f"{machine}\n\n{HEAD}", flush=True)
