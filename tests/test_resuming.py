@@ -28,7 +28,8 @@ from hornbook.locks import Lock
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.plan import Plan
 from hornbook.resuming import Further, finished
-from hornbook.runs import Run, read_plan
+from hornbook.run_files import read_plan
+from hornbook.runs import Run
 from hornbook.storage import read_tensors, write_tensors
 
 TEXT = hornbook.Text.from_string(

@@ -19,7 +19,8 @@ from hornbook.engines import TrainingState
 from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint
 from hornbook.parameters import count
-from hornbook.runs import Config, Run, read_config
+from hornbook.run_files import Config, read_config
+from hornbook.runs import Run
 from hornbook.storage import write_toml
 from hornbook.text import Source
 

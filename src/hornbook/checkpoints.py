@@ -32,7 +32,8 @@ from hornbook.events import Best, Checkpoint, Lanes, Logged
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import Shape, count, shapes, views
 from hornbook.records import check_metric
-from hornbook.runs import BEST, LAST, METRICS, PREVIOUS, SAMPLES, ways_on
+from hornbook.run_files import BEST, LAST, METRICS, PREVIOUS, SAMPLES
+from hornbook.runs import ways_on
 from hornbook.storage import read_tensors, reading, write_tensors
 
 Tensors = dict[str, Array]

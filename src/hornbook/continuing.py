@@ -29,7 +29,8 @@ from hornbook.errors import RunFolderError, SettingError, TextError
 from hornbook.events import Checkpoint
 from hornbook.model import Model
 from hornbook.parameters import initial, views
-from hornbook.runs import BEST, Run
+from hornbook.run_files import BEST
+from hornbook.runs import Run
 from hornbook.storage import reading
 from hornbook.streams import trained_on
 from hornbook.text import Text, renumbered

@@ -29,7 +29,8 @@ from hornbook.recorder import Recorder
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
-from hornbook.runs import FIGURE, LAST, PREVIOUS, Run
+from hornbook.run_files import FIGURE, LAST, PREVIOUS
+from hornbook.runs import Run
 from hornbook.text import Text, check_text, oddities
 from hornbook.training import never, training_events
 

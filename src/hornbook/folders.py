@@ -23,7 +23,7 @@ from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
 from hornbook.locks import Lock, under_way
-from hornbook.runs import CONFIG, METRICS, SAMPLES, VOCABULARY, Config, vocabulary_record
+from hornbook.run_files import CONFIG, METRICS, SAMPLES, VOCABULARY, Config, vocabulary_record
 from hornbook.storage import storing, sync, write_json, write_toml
 from hornbook.text import Source, Text, digest
 from hornbook.text_files import BYTE_ORDER_MARK

@@ -16,7 +16,7 @@ from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sampled, Validation
 from hornbook.folders import Place
 from hornbook.parameters import count
-from hornbook.runs import METRICS, PLAN, SAMPLES, SUMMARY, plan_row
+from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, plan_row
 from hornbook.storage import append_line, storing, sync, write_json, write_whole
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text

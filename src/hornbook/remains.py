@@ -16,19 +16,8 @@ from hornbook.errors import RunFolderError
 from hornbook.events import Planned
 from hornbook.plan import total_after
 from hornbook.records import check_metric, check_sample
-from hornbook.runs import (
-    BEST,
-    LAST,
-    METRICS,
-    PLAN,
-    PREVIOUS,
-    SAMPLES,
-    SUMMARY,
-    Run,
-    read_plan,
-    read_summary,
-    ways_on,
-)
+from hornbook.run_files import BEST, LAST, METRICS, PLAN, PREVIOUS, SAMPLES, SUMMARY, read_plan, read_summary
+from hornbook.runs import Run, ways_on
 from hornbook.storage import read_json_lines, sound_json_lines, storing
 
 CHECKS = {METRICS: check_metric, SAMPLES: check_sample}

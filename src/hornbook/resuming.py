@@ -32,7 +32,8 @@ from hornbook.remains import (
     row_count,
     sound_summary,
 )
-from hornbook.runs import CONFIG, METRICS, PLAN, SAMPLES, SUMMARY, Run, most_bytes, plan_row
+from hornbook.run_files import CONFIG, METRICS, PLAN, SAMPLES, SUMMARY, most_bytes, plan_row
+from hornbook.runs import Run
 from hornbook.storage import storing, unlinked, write_json, write_whole
 from hornbook.text import Text, digest
 

@@ -23,7 +23,8 @@ from hornbook.cache import cache_folder, keep, key
 from hornbook.config import TrainingSettings
 from hornbook.errors import RunFolderError
 from hornbook.plan import Budget, Plan
-from hornbook.runs import SUMMARY, Run
+from hornbook.run_files import SUMMARY
+from hornbook.runs import Run
 from hornbook.scoring import TRAINING_LIMIT
 from hornbook.storage import read_json, write_json
 from hornbook.streams import trained_on

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hornbook import Run
-from hornbook.runs import plan_row, read_plan
+from hornbook.run_files import plan_row, read_plan
 
 SMALL = ("--hidden", 8, "--seq-len", 5, "--sample-length", 20, "--validation", 0.1, "--quiet")
 TIMES = ("seconds", "characters_per_second", "updates_per_second")

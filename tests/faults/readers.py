@@ -10,7 +10,8 @@ from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
 from hornbook.remains import recorded, sound_summary
 from hornbook.resuming import check_same, finished, spent
-from hornbook.runs import most_bytes, told
+from hornbook.run_files import most_bytes
+from hornbook.runs import told
 
 
 def read_run(folder: Path) -> int:

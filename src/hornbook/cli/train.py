@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hornbook.calibration import Arranged
     from hornbook.config import TrainingSettings
     from hornbook.continuing import Ancestor
-    from hornbook.runs import Config, Run
+    from hornbook.run_files import Config
+    from hornbook.runs import Run
     from hornbook.text import Text
 
 SIGNALLED = 128  # and the signal's number, is the exit code
@@ -108,7 +109,7 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: f
     typed how long."""
     from hornbook.calibration import LENGTHS, planned
     from hornbook.config import RHYTHM
-    from hornbook.runs import PLAN, read_plan
+    from hornbook.run_files import PLAN, read_plan
 
     table = {**vars(old.model), **vars(old.training)}
     del table["vocabulary"]
@@ -153,7 +154,7 @@ def repeated(config: Path | None) -> Config | None:
     """The config file of the run that is to be repeated."""
     if config is None:
         return None
-    from hornbook.runs import read_config
+    from hornbook.run_files import read_config
 
     return read_config(config)
 
@@ -188,7 +189,7 @@ def kept_tokens(old: Config | None, ancestor: Ancestor | None) -> str | None:
 def open_text(texts: list[str] | None, how: dict[str, str], old: Config | None, config: Path | None) -> Text:
     """The text named on the command line, or that of the run that is to be repeated; what is strange
     about it is told."""
-    from hornbook.runs import same_text
+    from hornbook.run_files import same_text
     from hornbook.text import oddities, read_text
 
     if old is None or config is None or texts:

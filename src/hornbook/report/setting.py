@@ -35,7 +35,7 @@ from hornbook.report.document import (
 from hornbook.report.recipe import descent, network, order, recipe, start
 from hornbook.report.subject import LARGEST, Subject
 from hornbook.report.wording import counted, duration, listed, loss_words
-from hornbook.runs import CONFIG
+from hornbook.run_files import CONFIG
 from hornbook.streams import trained_on
 from hornbook.text_files import BUILT_IN
 
