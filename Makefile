@@ -77,7 +77,8 @@ sanitize:
 	$(SAN)/bin/pip install --quiet --disable-pip-version-check '.[test]' \
 	  --config-settings=cmake.define.HORNBOOK_SANITIZE=ON --config-settings=build-dir=build/sanitized
 	cd tests && LD_PRELOAD="$$LIBRARIES" ../$(SAN)/bin/python -m pytest -n auto \
-	  -m 'not huge and not packaging' -k 'not 4437 and not bound and not loss_after' native test_engines.py test_mixed.py
+	  -m 'not huge and not packaging' -k 'not 4437 and not bound and not loss_after' native engines/test_engine_*.py \
+	  engines/test_mixed.py
 
 wheel: $(VENV)/bin/python
 	HORNBOOK_REQUIRE_CORE=1 $(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

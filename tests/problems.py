@@ -5,6 +5,7 @@ one-hot vectors, one character at a time, derivatives by the complex step.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -25,6 +26,10 @@ WHOLE = {"float64": 1e-12, "float32": 1e-5}  # relative error of what sums over 
 
 EACH = {"float64": 1e-12, "float32": 2e-5}  # error of an entry, relative to the largest of its array
 BUILDS = [name for name in ENGINES if name != "native"] + [f"native {level}" for level in levels()]
+
+Settings = tuple[ModelSettings, TrainingSettings]
+Build = Callable[..., Engine]
+Chosen = Callable[..., Settings]
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 every_build = pytest.mark.parametrize("engine", BUILDS, indirect=True)  # the native one at every level

@@ -1,6 +1,6 @@
 """The family: cells × layers × streams × optimizers × dropout, on every engine, by one suite.
 
-Whatever is in the registries is covered. `test_engines` has one layer and the classic recipe.
+Whatever is in the registries is covered. One layer and the classic optimizers stand in `test_engine_*`.
 """
 
 from __future__ import annotations

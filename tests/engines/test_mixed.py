@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_family import every_size
 
 import hornbook
 from hornbook.calibration import arranged
@@ -23,7 +24,6 @@ from hornbook.parameters import views
 from hornbook.philox import Source
 from hornbook.text import Text
 from problems import EACH, Problem, assert_near, assert_same, every_cell, problem, reference, steps
-from test_family import every_size
 
 MIXED = [f"native {level} {way}" for level in levels() for way in load(level).pairs()]
 every_mixed_build = pytest.mark.parametrize("engine", MIXED, indirect=True)
