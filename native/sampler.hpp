@@ -29,10 +29,12 @@ struct Taste {
 template <class Real> class Chooser {
   public:
     explicit Chooser(Size K)
-        : K_(K), kept_(K), weights_(round_up<double>(K)), scaled_(round_up<double>(K)), order_(size_t(K)) {}
+        : K_(K), kept_(K), weights_(round_up<double>(K)), scaled_(round_up<double>(K)), order_(size_t(K)) {
+        std::fill(scaled_ + K, scaled_ + round_up<double>(K), -HUGE_VAL);  // of weight zero
+    }
 
     int64_t choose(const Real* o, const Taste& taste, double uniform) {
-        const int64_t likeliest = std::max_element(o, o + K_) - o;  // the lowest id where several are equal
+        const int64_t likeliest = largest(o);
         if (taste.temperature == 0) return likeliest;
         // p = np.exp((o - o.max()) / temperature)
         for (Size k = 0; k < K_; ++k) scaled_[k] = (double(o[k]) - double(o[likeliest])) / taste.temperature;
@@ -46,6 +48,17 @@ template <class Real> class Chooser {
     Buffer<char> kept_;                // (K,)
     Buffer<double> weights_, scaled_;  // (round_up(K),)
     std::vector<int32_t> order_;       // (K,)
+
+    // The lowest id where several are equal; 0 where none is a number.
+    int64_t largest(const Real* o) const {
+        Vec<Real> most = broadcast(Real(-HUGE_VAL));
+        Size k = 0;
+        for (; k + Lanes<Real> <= K_; k += Lanes<Real>) most = max(load(o + k), most);
+        Real value = reduce_max<Real>(most);
+        for (; k < K_; ++k) value = std::max(value, o[k]);
+        const Real* found = std::find(o, o + K_, value);
+        return found == o + K_ ? 0 : found - o;
+    }
 
     // Zeroes the weights that are cut. Sorted by falling weight, equal ones by id.
     void cut(const Taste& taste) {
@@ -68,17 +81,28 @@ template <class Real> class Chooser {
             if (!kept_[k]) weights_[k] = 0;
     }
 
-    // np.searchsorted(np.cumsum(p), uniform * p.sum(), side="right"), never a symbol that is cut
+    // np.searchsorted(np.cumsum(p), uniform * p.sum(), side="right"), never a symbol that is cut: as many
+    // lanes at a time as lie before it, then one by one
     int64_t invert(double uniform) const {
-        double total = 0, reached = 0;
-        for (Size k = 0; k < K_; ++k) total += weights_[k];
-        int64_t last = 0;
-        for (Size k = 0; k < K_; ++k) {
-            if (weights_[k] == 0) continue;
-            last = k, reached += weights_[k];
-            if (reached > uniform * total) break;
+        Vec<double> sums = {};
+        for (Size k = 0; k < K_; k += Lanes<double>) sums += load(weights_ + k);
+        const double target = uniform * reduce_add<double>(sums);
+        double reached = 0;
+        Size k = 0;
+        for (; k + Lanes<double> < K_; k += Lanes<double>) {
+            const double more = reduce_add<double>(load(weights_ + k));
+            if (reached + more > target) break;
+            reached += more;
         }
-        return last;
+        for (; k < K_; ++k)
+            if (weights_[k] != 0 && (reached += weights_[k]) > target) return k;
+        return last_kept();
+    }
+
+    int64_t last_kept() const {
+        Size k = K_ - 1;
+        while (k > 0 && weights_[k] == 0) --k;
+        return k;
     }
 };
 
