@@ -69,6 +69,8 @@ BAD_MODELS = [
 BAD_TRAININGS = [
     {"start": 5},
     {"start_sha256": None},
+    {"most_epochs": -1},
+    {"most_epochs": math.nan},
     {"preset": "modern"},
     {"engine": "abacus"},
     {"seq_len": 0},

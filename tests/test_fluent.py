@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hornbook import SettingError, Text, read_text, train, train_events
+from hornbook import Run, SettingError, Text, read_text, resume, train, train_events
 from hornbook.calibration import Trial, arranged, possible
+from hornbook.cli.display import Display
 from hornbook.cli.main import app
 from hornbook.config import ADVISED
+from hornbook.facade import train_into
 from hornbook.fluent import EPOCHS, LEAST, READ, SIZES, Advice, advise
 from hornbook.parameters import multiplied
 from hornbook.streams import Streams
@@ -129,23 +129,45 @@ def test_a_short_text_ends_a_training_by_time_before_it_is_learnt_by_heart(speed
     text = of(80_000)
     speed(1e-5)
     advice = advise(text, {"preset": "fluent", "engine": "native", "validation": 0.1, "minutes": 2})
-    training, plan = arranged(text, most=advice.most, **advice.given)[1:]
-    assert advice.most == EPOCHS
+    training, plan = arranged(text, **advice.given)[1:]
+    assert training.most_epochs == EPOCHS
     assert plan.total == round(EPOCHS * Streams.of(72_000, training).updates_per_epoch)
     assert any(f"at most {EPOCHS} times" in reason for reason in advice.reasons)
     speed(50.0)
-    assert advise(text, {"preset": "fluent", "engine": "native", "minutes": 2}).most == math.inf
+    assert "most_epochs" not in advise(text, {"preset": "fluent", "engine": "native", "minutes": 2}).given
 
 
 def test_a_text_of_a_page_is_read_often_enough_to_learn_from_it(speed):
     speed(1e-5)
     text = of(300)
     advice = advise(text, {"preset": "fluent", "engine": "native", "minutes": 1})
-    training, plan = arranged(text, most=advice.most, **advice.given)[1:]
+    training, plan = arranged(text, **advice.given)[1:]
     assert LEAST <= plan.total <= 1.1 * LEAST
     read = plan.total * training.streams * training.seq_len
     told = next(reason for reason in advice.reasons if "characters to read" in reason)
     assert float(told.split(": ")[-1].split()[0].replace(",", "")) == pytest.approx(read, rel=0.3)
+
+
+def test_a_run_that_goes_on_and_one_by_its_config_read_a_short_text_no_more_often(
+    tmp_path, monkeypatch, speed
+):
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.rehearsed", lambda: 0.0)
+    monkeypatch.setattr("hornbook.report.figures.rehearsed", lambda: 0.0)
+    monkeypatch.setattr("hornbook.plan.FIRST", 0.0)  # the clock is looked at after the first updates
+    speed(1e-5)
+    (tmp_path / "page.txt").write_text("a sentence like any other, and another one.\n" * 5)
+    text = read_text(tmp_path / "page.txt")
+    how = {"preset": "fluent", "engine": "reference", "hidden": 4, "layers": 1, "seq_len": 8, "minutes": 1}
+    planned = arranged(text, **advise(text, how).given)
+    most = planned[2].total
+    asked = iter([False] * 3)
+    run = train_into(tmp_path / "run", text, planned, Display(8), lambda: next(asked, True), 1e6)
+    assert run.summary["updates"] < most
+    assert resume(run, quiet=True).summary["updates"] == most
+    again = ["train", "--config", str(run.folder), "--minutes", "2", "--out", str(tmp_path / "again")]
+    assert CliRunner().invoke(app, [*again, "--quiet"]).exit_code == 0
+    assert Run(tmp_path / "again").summary["updates"] == most
 
 
 @pytest.mark.parametrize(("gain", "dtype"), [(1.7, "mixed"), (0.6, "float32")])

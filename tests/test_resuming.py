@@ -496,6 +496,57 @@ def test_more_minutes_are_given_from_now_on_and_are_kept(tmp_path):
     assert finished(run)
 
 
+# By time, with a text that may be read so often
+
+
+OFTEN = {"minutes": 1.0, "updates": None, "most_epochs": 0.5}
+WHOLE = 86  # updates: half of the 173 of an epoch
+
+
+@pytest.fixture
+def looking_at_once(monkeypatch):
+    """The clock is looked at after the first updates, not after a tenth of a second."""
+    monkeypatch.setattr("hornbook.plan.FIRST", 0.0)
+
+
+@pytest.mark.usefixtures("looking_at_once")
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_text_is_read_no_more_often_than_it_may_when_a_run_goes_on(tmp_path, checkpoint):
+    run = start(tmp_path / "a", Ending(20), schedule="linear", **OFTEN)
+    assert (run.config.training.most_epochs, run.summary["updates"]) == (0.5, 20)
+    if not checkpoint:
+        for name in ("best.safetensors", "last.safetensors", "summary.json", "plan.jsonl"):
+            (run.folder / name).unlink()
+    run = hornbook.resume(run.folder, TEXT, quiet=True)
+    assert (run.summary["updates"], run.summary["finished"]) == (WHOLE, True)
+    rates = [row["lr"] for row in run.metrics]
+    assert rates == sorted(rates, reverse=True)
+    assert finished(run)
+
+
+@pytest.mark.usefixtures("looking_at_once")
+def test_nor_in_minutes_that_are_given_later_but_by_a_number_of_updates(tmp_path):
+    run = start(tmp_path / "a", Ending(20), **OFTEN)
+    run = hornbook.resume(run.folder, TEXT, minutes=0.5, quiet=True)
+    assert run.summary["updates"] == WHOLE
+    assert sum(vars(read_plan(run.folder)[-1])[key] for key in ("update", "remaining")) == WHOLE
+    with pytest.raises(SettingError, match=r"has read its text 0\.5 times, as often as .*--updates \+N"):
+        hornbook.resume(run.folder, TEXT, minutes=0.5, quiet=True)
+    assert hornbook.resume(run.folder, TEXT, updates="+5", quiet=True).summary["updates"] == WHOLE + 5
+    with pytest.raises(SettingError, match="has read its text"):
+        hornbook.resume(run.folder, TEXT, minutes=0.5, quiet=True)
+
+
+@pytest.mark.usefixtures("looking_at_once")
+@pytest.mark.parametrize("slices", [20, 1000])
+def test_nor_where_its_plan_is_lost_and_it_is_forced(tmp_path, slices):
+    run = start(tmp_path / "a", Ending(slices), **OFTEN)
+    (run.folder / "plan.jsonl").unlink()
+    (run.folder / "summary.json").write_text(json.dumps({**run.summary, "finished": False}))
+    run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
+    assert (run.summary["updates"], run.summary["finished"]) == (WHOLE, True)
+
+
 # What does not fit
 
 

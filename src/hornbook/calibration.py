@@ -15,7 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.config import LONGEST, MOST_UPDATES, ModelSettings, TrainingSettings, real, settings
+from hornbook.config import (
+    LONGEST,
+    MOST_PASSES,
+    MOST_UPDATES,
+    ModelSettings,
+    TrainingSettings,
+    real,
+    settings,
+)
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, why_not_mixed
 from hornbook.engines.interface import zero_state
@@ -58,15 +66,13 @@ def arranged(
     begun: float | None = None,
     figures: Callable[[], float] = lambda: 0.0,
     ahead: Callable[[Text, TrainingSettings], object] = lambda *_: None,
-    most: float = math.inf,
     **changes: Any,
 ) -> Arranged:
     """The settings of a preset with some of them changed, as `settings` has them, and the plan of a training
     on a text; `epochs` or `minutes` say how long in place of `updates`.
 
     Minutes count from `begun`; they leave free the seconds that `figures` tells, which is asked only if they
-    are given; what is to be done `ahead` is done then, before anything is measured. They end early where the
-    text has been read through `most` times. Raises what `settings`
+    are given; what is to be done `ahead` is done then, before anything is measured. Raises what `settings`
     raises, SettingError for more than one length and for minutes that are not enough for one update, and
     TextError for a text too short.
     """
@@ -81,7 +87,7 @@ def arranged(
     if not training.minutes:
         return model, training, Plan(training.updates)
     ahead(text, training)
-    plan = budget(text, model, training, begun, figures(), updates_of(most, streams))
+    plan = budget(text, model, training, begun, figures())
     model, training = possible(text, **length, **rest, updates=plan.total)
     return model, training, plan
 
@@ -108,7 +114,7 @@ def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     if len(length) > 1:
         names = " and ".join(f"--{name}" for name in length)
         raise SettingError(f"{names} both say how long to train; give one of them")
-    real("epochs", length.get("epochs", 1), 0, 1e9)
+    real("epochs", length.get("epochs", 1), 0, MOST_PASSES)
     real("minutes", length.get("minutes", 1), 0, LONGEST)
     return length, {name: value for name, value in changes.items() if name not in LENGTHS}
 
@@ -124,23 +130,31 @@ def updates_of(epochs: float, streams: Streams) -> int:
     return max(1, round(min(epochs * streams.updates_per_epoch, MOST_UPDATES)))
 
 
+def most_updates(characters: int, training: TrainingSettings) -> int:
+    """The updates after which a training by time has read a text of so many characters as often as it may."""
+    streams = Streams.of(trained_on(characters, training), training)
+    return updates_of(training.most_epochs or math.inf, streams)
+
+
 def budget(
     text: Text,
     model: ModelSettings,
     training: TrainingSettings,
     begun: float,
     figures: float,
-    most: int = MOST_UPDATES,
+    update: int = 0,
 ) -> Budget:
-    """The plan of a training by time. Raises SettingError where not even one update fits."""
+    """The plan of a training by time, or of one that goes on so after `update` updates. Raises SettingError
+    where not even one more fits."""
     over = begun + 60 * training.minutes - figures
     trial = Trial(text, model, training)
-    update = trial.seconds_of_an_update(over - time.perf_counter())
-    check_fits(update, over - time.perf_counter(), training.minutes)
+    each = trial.seconds_of_an_update(over - time.perf_counter())
+    check_fits(each, over - time.perf_counter(), training.minutes)
     free = trial.seconds_of_the_end()
     left = over - time.perf_counter() - free
-    check_fits(update, left, training.minutes)
-    return Budget(max(1, int(left / update)), over - free, over + GRACE, most=most)
+    check_fits(each, left, training.minutes)
+    planned = update + max(1, int(left / each))
+    return Budget(planned, over - free, over + GRACE, most=most_updates(len(text), training))
 
 
 def check_fits(update: float, left: float, minutes: float) -> None:
@@ -164,7 +178,8 @@ def going_on(
     """The plan of a training by time that goes on after so many updates, by the steps of its plan so far and
     then by the clock, until the moment `over`."""
     free = Trial(text, model, training).seconds_of_the_end()
-    return Budget(total_after(steps, update), over - free, over + GRACE, steps=steps)
+    most = max(update, most_updates(len(text), training))
+    return Budget(total_after(steps, update), over - free, over + GRACE, steps=steps, most=most)
 
 
 @dataclass

@@ -22,6 +22,7 @@ DTYPE_NAMES = ("float32", "float64", "mixed")
 LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
 MOST_UPDATES = 10**12
 LONGEST = 1_000_000  # minutes
+MOST_PASSES = 1e9  # through a text
 SAVE_SECONDS = 30.0  # between two checkpoints, where nothing else is said
 
 R = TypeVar("R", "ModelSettings", "TrainingSettings")
@@ -142,8 +143,9 @@ class TrainingSettings:
     written from the best model. `validation` is the share of the text, its tail, that is held out; on it the
     network is evaluated every `evaluate_every` updates, and training ends after `patience` evaluations
     without a new best (0: never). In a training of so many `minutes` (0: of `updates`) the updates are those
-    planned at its start. `dtype` is that of all numbers; `mixed` is float32, but the factors of the native
-    engine's matrix products are rounded to bfloat16.
+    planned at its start; it ends early where the text has been read `most_epochs` times (0: however often).
+    `dtype` is that of all numbers; `mixed` is float32, but the factors of the native engine's matrix products
+    are rounded to bfloat16.
     `start` is the run folder whose best model, of this SHA-256, training goes on from; empty where it begins
     with initial values.
     Raises SettingError.
@@ -168,6 +170,7 @@ class TrainingSettings:
     init_scale: float = 0.01
     updates: int = 100_000
     minutes: float = 0.0
+    most_epochs: float = 0.0
     validation: float = 0.0
     patience: int = 0
     seed: int = 0
@@ -203,6 +206,8 @@ class TrainingSettings:
         integer("updates", self.updates, 1, MOST_UPDATES)
         if self.minutes != 0:
             real("minutes", self.minutes, 0, LONGEST)
+        if self.most_epochs != 0:
+            real("most-epochs", self.most_epochs, 0, MOST_PASSES)
         share("validation", self.validation)
         integer("patience", self.patience, 0, 10**9)
         if self.patience and not self.validation:
@@ -263,7 +268,7 @@ ADVISED = (  # by fluent, where they are not set
 )  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
-LATER = frozenset({"start", "start_sha256", "input_rate"})  # runs of earlier versions do not have these
+LATER = frozenset({"start", "start_sha256", "input_rate", "most_epochs"})  # not in runs of earlier versions
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
 # Of a mean objective, by the optimizer.
 USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0, "other": 1e-3}

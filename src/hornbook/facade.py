@@ -49,7 +49,7 @@ def train_events(
     ancestor = None if start is None else Ancestor.of(start)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
     advice = advise(text, changes)
-    model, training, plan = arranged(text, most=advice.most, **advice.given)
+    model, training, plan = arranged(text, **advice.given)
     warn(dtype_words(changes.get("dtype"), model, training))
     return training_events(text, model, training, plan=plan, start=first(ancestor, text, training))
 
@@ -86,8 +86,7 @@ def train(
     folder = choose_folder(text.name, out, name)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
     advice = advise(text, changes)
-    ahead, most = yardsticks.ahead, advice.most
-    planned = arranged(text, begun=begun, figures=rehearsed, ahead=ahead, most=most, **advice.given)
+    planned = arranged(text, begun=begun, figures=rehearsed, ahead=yardsticks.ahead, **advice.given)
     warn(dtype_words(changes.get("dtype"), *planned[:2]))
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None

@@ -46,13 +46,12 @@ MOST_DECAY = 0.5  # at most
 
 @dataclass
 class Advice:
-    """The settings that a training is given, those that are made already (`said`) among them, the reasons, a
-    line each, and how many times the text is read at most."""
+    """The settings that a training is given, those that are made already (`said`) among them, and the
+    reasons, a line each."""
 
     said: dict[str, Any]
     given: dict[str, Any] = field(init=False)
     reasons: list[str] = field(init=False, default_factory=list)
-    most: float = math.inf  # epochs
 
     def __post_init__(self) -> None:
         self.given = dict(self.said)
@@ -141,7 +140,8 @@ def network(advice: Advice, text: Text, characters: int) -> None:
     model, training = possible(text, **lengths(advice.given)[1])
     streams = Streams.of(characters, training)
     epoch = streams.updates_per_epoch * training.streams * training.seq_len
-    most = epoch * max(EPOCHS, LEAST / streams.updates_per_epoch) if "minutes" in advice.given else math.inf
+    often = advice.said.get("most_epochs", max(EPOCHS, LEAST / streams.updates_per_epoch))
+    most = epoch * often if often and "minutes" in advice.given else math.inf
     reads, free = reader(advice.given, text, model, training, epoch), sizes(advice, model)
 
     def n(size: ModelSettings) -> float:
@@ -154,9 +154,9 @@ def network(advice: Advice, text: Text, characters: int) -> None:
     advice.take(f"{why}: {each}", cell=model.cell, layers=model.layers, hidden=model.hidden)
     epochs = n(model) / epoch
     if reads(model) > most:
-        advice.most = epochs
+        advice.given["most_epochs"] = often
         advice.reasons.append(
-            f"at most {epochs:,.0f} times through the text, in less time: more of it would be learnt by heart"
+            f"at most {often:,.0f} times through the text, in less time: more of it would be learnt by heart"
         )
     decay = min(up_to(DECAY, epochs) / streams.updates_per_epoch, MOST_DECAY)
     advice.take(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hornbook.calibration import budget, going_on
+from hornbook.calibration import budget, going_on, most_updates
 from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then
 from hornbook.config import LONGEST, MOST_UPDATES, integer, real, to_table
 from hornbook.engines import why_not_mixed
@@ -220,11 +220,12 @@ def plan_on(
     if further.updates is not None and further.total(update) == update == planned:
         further = Further()  # all are made, but for the end
     if further:
-        check_further(run, start, further.total(update))
+        check_further(run, start, further)
     if further.minutes is not None:
-        clock = budget(text, model, replace(training, minutes=further.minutes), begun, figures())
-        steps = changed(run, steps, Planned(update, clock.total, seconds + 60 * further.minutes))
-        return steps, Budget(update + clock.total, clock.end, clock.close, steps=steps)
+        asked = replace(training, minutes=further.minutes)
+        clock = budget(text, model, asked, begun, figures(), update)
+        steps = changed(run, steps, Planned(update, clock.total - update, seconds + 60 * further.minutes))
+        return steps, Budget(clock.total, clock.end, clock.close, steps=steps, most=clock.most)
     if further.updates is not None:
         steps = changed(run, steps, Planned(update, further.total(update) - update, NO_CLOCK))
     until = deadline(run, steps)
@@ -236,8 +237,9 @@ def plan_on(
     return steps, Plan.again(steps, update) if steps else Plan(training.updates)
 
 
-def check_further(run: Run, start: Checkpoint | None, total: int) -> None:
-    """Raise SettingError where a run has ended by its patience, or has made as many updates already."""
+def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
+    """Raise SettingError where a run has ended by its patience, has made as many updates already, or is to go
+    on by the clock and has read its text as often as it may."""
     update, best = (start.state.update, start.best) if start else (0, None)
     patience = run.config.training.patience
     if best and 0 < patience <= best.since:
@@ -245,14 +247,24 @@ def check_further(run: Run, start: Checkpoint | None, total: int) -> None:
             f"{run.folder} ended after {patience:,} evaluations without a new best, as its --patience says, "
             "and would again; train anew with more"
         )
-    if total <= update:
+    if further.total(update) <= update:
         raise SettingError(f"{run.folder} has made {update:,} updates already; expected more than these")
+    if further.minutes is not None and update >= most_of(run):
+        raise SettingError(
+            f"{run.folder} has read its text {run.config.training.most_epochs:,.4g} times, as often as a "
+            "training by time is to; --updates +N goes on all the same"
+        )
+
+
+def most_of(run: Run) -> int:
+    """The updates of a run in which it has read its text as often as it may by time."""
+    return most_updates(run.config.text["characters"], run.config.training)
 
 
 def time_left(run: Run, start: Checkpoint) -> Further:
-    """What a run by time has left of its time."""
+    """What a run by time has left of its time, unless it has read its text as often as it may."""
     left = 60 * run.config.training.minutes - start.seconds
-    return Further(minutes=left / 60) if left > 0 else Further()
+    return Further(minutes=left / 60) if left > 0 and start.state.update < most_of(run) else Further()
 
 
 def changed(run: Run, steps: list[Planned], step: Planned) -> list[Planned]:

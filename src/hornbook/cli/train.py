@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,11 +75,7 @@ def train(
     typed = ancestor.usual(typed) if ancestor and not old else {**shape_of(old), **typed}
     text, typed = begin(ancestor, text, typed)
     advice = Advice({}) if old else advise(text, with_engine(typed))
-    arranged = (
-        again(old, config, typed, text, begun)
-        if old and config
-        else anew(advice.given, text, begun, advice.most)
-    )
+    arranged = again(old, config, typed, text, begun) if old and config else anew(advice.given, text, begun)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
     for sentence in idle(said, arranged[1]):
         warn(sentence)
@@ -94,14 +89,13 @@ def train(
     conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
-def anew(typed: dict[str, Any], text: Text, begun: float, most: float = math.inf) -> Arranged:
+def anew(typed: dict[str, Any], text: Text, begun: float) -> Arranged:
     """The settings and the plan of a new training."""
     from hornbook.calibration import arranged
     from hornbook.report.figures import rehearsed
     from hornbook.yardsticks import ahead
 
-    how = with_engine(typed)
-    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, most=most, **how)
+    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, **with_engine(typed))
 
 
 def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: float) -> Arranged:

@@ -41,7 +41,10 @@ from hornbook.text_files import BUILT_IN
 
 USUAL_TEXT = {"tokens": "chars", "encoding": "utf-8", "newlines": "lf"}  # how a text is read
 AFTER = ("warmup", "dtype")  # what is usual after --from depends on the run that is named there
-NOT_FLAGS = ("vocabulary", "preset", "engine", "shards", "threads", "passage_length", "start", "start_sha256")
+NOT_FLAGS = (
+    "vocabulary", "preset", "engine", "shards", "threads", "passage_length", "most_epochs", "start",
+    "start_sha256",
+)  # fmt: skip
 
 
 def introduction(subject: Subject) -> Section:
