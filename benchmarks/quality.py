@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hornbook import read_text
+from hornbook.config import cores
 from hornbook.engines.native import chosen_level
 from hornbook.folders import processor
 
@@ -103,7 +104,7 @@ def pytorch(text: list[str], minutes: float) -> Learnt:
     """PyTorch's GRU, at as many threads as there are cores, in a process of its own."""
     read = read_text(*text)
     held_out = round(len(read) * SHARE)
-    how = (read.ids, len(read.vocabulary), held_out, minutes, os.cpu_count() or 1)
+    how = (read.ids, len(read.vocabulary), held_out, minutes, cores())
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found = pool.apply(learn, how)
     millions = found["characters"] / 1e6

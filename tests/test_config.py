@@ -25,6 +25,7 @@ from hornbook.config import (
     ModelSettings,
     Schedule,
     TrainingSettings,
+    cores,
     from_table,
     settings,
     to_table,
@@ -213,9 +214,17 @@ def test_presets_are_what_they_say() -> None:
 
 
 def test_streams_are_summed_in_no_more_shards_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("hornbook.config.cores", lambda: 4)
     assert [settings(80, streams=n)[1].shards for n in (1, 3, 32)] == [1, 3, 4]
     assert settings(80, streams=32, shards=16)[1].shards == 16
+
+
+def test_the_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {3, 5, 6}, raising=False)
+    assert cores() == settings(80, streams=32)[1].shards == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert cores() == 64
 
 
 @pytest.mark.parametrize(

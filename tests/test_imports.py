@@ -56,7 +56,7 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 
 TERMINAL = {"rich", "typer"}
 FILES = {"io", "pathlib", "shutil", "tempfile", "sys", "json", "tomllib", "safetensors", "logging"}
-NO_FILES = {"environ", "cpu_count"}  # what may be asked of `os`
+NO_FILES = {"environ", "cpu_count", "sched_getaffinity"}  # what may be asked of `os`
 BELOW_FILES = ("cells", "engines", "parameters", "optimizers", "philox", "distribution", "streams")
 
 

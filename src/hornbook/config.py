@@ -311,9 +311,16 @@ def settings(
     model = ModelSettings(vocabulary, **{k: v for k, v in chosen.items() if k in MODEL_FIELDS})
     rest = {k: v for k, v in chosen.items() if k not in MODEL_FIELDS}
     training = TrainingSettings(preset=preset, **rest)
-    fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, os.cpu_count() or 1)}
+    fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, cores())}
     fitting["warmup"] = min(training.warmup, training.updates // 20)
     return model, replace(training, **{k: v for k, v in fitting.items() if k not in changes})
+
+
+def cores() -> int:
+    """The cores that this process may use, where that is known; else those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def lower(name: Any) -> Any:

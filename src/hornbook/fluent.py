@@ -8,13 +8,12 @@ made already is left as it is, and the others follow it.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hornbook.calibration import Trial, lengths, possible
-from hornbook.config import ModelSettings, TrainingSettings, lower, settings
+from hornbook.config import ModelSettings, TrainingSettings, cores, lower, settings
 from hornbook.engines import why_not_mixed
 from hornbook.parameters import multiplied
 from hornbook.streams import Streams, trained_on
@@ -91,8 +90,8 @@ def order(advice: Advice, characters: int, held_out: int) -> None:
     """How a text of so many characters is read, of which a window has to fit into what is held out."""
     said, room = advice.said, (characters - 1) // UPDATES
     seq_len = said.get("seq_len") or halved(SEQ_LEN, min(room, held_out - 1) if held_out else room)
-    cores = said.get("threads") or os.cpu_count() or 1
-    streams = said.get("streams") or halved(min(max(FEWEST, A_CORE * cores), MOST), room // seq_len)
+    wanted = max(FEWEST, A_CORE * (said.get("threads") or cores()))
+    streams = said.get("streams") or halved(min(wanted, MOST), room // seq_len)
     chunk = max(1, min(CHUNK, room // (seq_len * streams)))
     each = f"{streams * seq_len:,} characters in an update"
     advice.take(

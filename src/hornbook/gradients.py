@@ -10,7 +10,6 @@ that is not zero.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from hornbook.cells.cell import Array
-from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.config import ModelSettings, TrainingSettings, cores
 from hornbook.engines import ENGINES, TrainingState
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.markup import table
@@ -211,7 +210,7 @@ def numerical(
         complex_steps[used[part]] = by_complex_step(case, key, entries[used[part]])
         return len(used[part])
 
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
         for more in pool.map(work, batches(case, key, len(used))):
             tell(more)
     tell(len(entries) - len(used))
