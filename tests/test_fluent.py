@@ -7,13 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from hornbook import Run, SettingError, Text, read_text, resume, train, train_events
+from hornbook.advice import Advice
 from hornbook.calibration import Trial, arranged, possible
 from hornbook.cli.display import Display
 from hornbook.cli.main import app
 from hornbook.config import ADVISED
 from hornbook.facade import train_into
-from hornbook.fluent import EPOCHS, LEAST, READ, SIZES, Advice, advise
+from hornbook.fluent import advise
 from hornbook.parameters import multiplied
+from hornbook.sizing import EPOCHS, LEAST, MIXED, READ, SIZES
 from hornbook.streams import Streams
 
 
@@ -67,7 +69,8 @@ def test_a_text_of_three_hundred_characters_trains_a_small_network(validation):
 
 @pytest.mark.parametrize("said", [{"hidden": 77}, {"layers": 3}, {"cell": "lstm"}, {"dropout": 0.25},
                                   {"streams": 5}, {"seq_len": 33}, {"chunk": 2}, {"lr": 0.01},
-                                  {"order": "text"}, {"dtype": "float32"}], ids=str)  # fmt: skip
+                                  {"order": "text"}, {"dtype": "float32"}, {"schedule": "constant"},
+                                  {"input_rate": 2.0}, {"weight_decay": 0.1}], ids=str)  # fmt: skip
 def test_what_is_said_is_kept_and_given_no_reason(said):
     ((name, value),) = said.items()
     advice = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
@@ -170,24 +173,121 @@ def test_a_run_that_goes_on_and_one_by_its_config_read_a_short_text_no_more_ofte
     assert Run(tmp_path / "again").summary["updates"] == most
 
 
+# Reasons
+
+
+def reasons_of(text: Text, **changes) -> dict[str, str]:
+    """What is typed, and why."""
+    advice = advise(text, {"preset": "fluent", "engine": "native", **changes})
+    return {typed: why for typed, _, why in (reason.partition(": ") for reason in advice.reasons)}
+
+
+def test_where_the_text_is_read_in_order_there_are_no_chunks():
+    assert not any("--chunk" in typed or "--order" in typed for typed in reasons_of(of(5000), order="Text"))
+    assert "--chunk 1" in reasons_of(of(5000), order="Shuffled")
+
+
+def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
+    often, seldom = "what is seen again is soon learnt by heart", "too seldom to be learnt by heart"
+    once = reasons_of(of(5000), epochs=1)
+    assert seldom in once["--dropout 0.0 --weight-decay 0.0"]
+    twice = reasons_of(of(5000), epochs=2)
+    assert often in twice["--dropout 0.1"]
+    assert seldom in twice["--weight-decay 0.0"]
+    assert not any(seldom in why for why in reasons_of(of(5000), epochs=9).values())
+
+
+def test_only_a_rate_that_falls_is_said_to_fall():
+    assert "to zero" in reasons_of(of(5000), epochs=2)["--schedule linear"]
+    constant = reasons_of(of(5000), epochs=2, schedule="constant")
+    assert not any("to zero" in why for why in constant.values())
+
+
+@pytest.mark.parametrize(
+    ("characters", "changes", "told"),
+    [
+        (200_000, {}, "as many streams as keep the cores busy"),
+        (3000, {}, "the text has no room for more"),
+        (
+            200_000,
+            {"validation": 0.0001},
+            "the text has no room for more",
+        ),  # than a window of what is held out
+        (200_000, {"streams": 4}, "for many updates"),
+        (200_000, {"seq_len": 8}, "as many streams as keep the cores busy"),
+        (200_000, {"threads": 9}, "for many updates"),  # not as many as for each of them
+    ],
+    ids=str,
+)
+def test_why_a_text_is_read_by_so_many_streams(characters, changes, told):
+    found = reasons_of(of(characters), epochs=1, **changes)
+    (why,) = [why for typed, why in found.items() if "--streams" in typed or "--seq-len" in typed]
+    assert why.endswith(told)
+
+
+def test_the_cell_has_a_reason_of_its_own_and_sizes_that_are_set_have_none():
+    chosen = reasons_of(of(5000), epochs=2, hidden=9, layers=1)
+    assert "as much work" in chosen["--cell gru"]
+    assert not any("text and time suffice for" in why for why in chosen.values())
+    assert reasons_of(of(5000), epochs=2, hidden=9)["--layers 2"].startswith("the largest")
+
+
+# Mixed
+
+
+@pytest.fixture
+def mixed(monkeypatch):
+    """A processor on which mixed is so many times as fast as float32, by the units of a layer."""
+
+    def faster(gain, seconds: float = 1.0) -> None:
+        def takes(trial: Trial, left: float) -> float:
+            return seconds / (gain(trial.model.hidden) if trial.training.dtype == "mixed" else 1.0)
+
+        monkeypatch.setattr("hornbook.sizing.why_not_mixed", lambda model, training: "")
+        monkeypatch.setattr("hornbook.calibration.why_not_mixed", lambda model, training: "")
+        monkeypatch.setattr(Trial, "seconds_of_an_update", takes)
+
+    return faster
+
+
 @pytest.mark.parametrize(("gain", "dtype"), [(1.7, "mixed"), (0.6, "float32")])
-def test_mixed_is_taken_only_where_it_is_faster(monkeypatch, gain, dtype):
-    monkeypatch.setattr("hornbook.fluent.why_not_mixed", lambda model, training: "")
-    monkeypatch.setattr("hornbook.calibration.why_not_mixed", lambda model, training: "")
-    took = {"mixed": 1 / gain, "float32": 1.0}
-    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: took[trial.training.dtype])
-    advice = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
-    assert advice.given["dtype"] == dtype
-    assert any(reason.startswith(f"--dtype {dtype}: ") and f"{gain} times" in reason
-               for reason in advice.reasons)  # fmt: skip
+def test_mixed_is_taken_only_where_it_is_faster(mixed, gain, dtype):
+    mixed(lambda hidden: gain)
+    found = reasons_of(of(5000), epochs=2, hidden=256)
+    assert f"{gain} times" in found[f"--dtype {dtype}"]
+
+
+def test_mixed_is_measured_with_the_network_that_is_chosen(mixed):
+    mixed(lambda hidden: {384: 1.4}.get(hidden, 2.0))
+    assert "1.4 times" in reasons_of(of(500_000), updates=7000)["--dtype mixed"]
+    assert advised(of(500_000), updates=7000)[0]["hidden"] == 384
+
+
+def test_a_small_network_is_trained_in_float32_unmeasured(mixed):
+    def never(hidden: int) -> float:
+        raise AssertionError("measured")
+
+    mixed(never)
+    chosen, _ = advised(of(5000), epochs=2)
+    assert (chosen["dtype"], chosen["hidden"] < MIXED) == ("float32", True)
+    assert f"from {MIXED} units" in reasons_of(of(5000), epochs=2)["--dtype float32"]
+
+
+def test_where_mixed_is_faster_the_network_is_the_larger_for_it(mixed):
+    text, sizes = of(400_000), []
+    for gain in (1.0, 4.0):
+        mixed(lambda hidden, gain=gain: gain, seconds=0.05)
+        model, training = advised(text)[1]
+        assert training.dtype == ("mixed" if gain > 1 else "float32")
+        sizes.append(multiplied(model))
+        read = next(why for why in reasons_of(text).values() if "characters to read" in why)
+        assert float(read.rsplit(", ", 1)[1].split()[0]) >= READ
+    assert sizes[0] < sizes[1]
 
 
 def test_where_bfloat16_is_missing_it_says_so(monkeypatch):
-    monkeypatch.setattr("hornbook.fluent.why_not_mixed", lambda model, training: "this processor cannot")
-    advice = advise(of(5000), {"preset": "fluent", "epochs": 2})
-    chosen, reasons = advice.given, advice.reasons
-    assert chosen["dtype"] == "float32"
-    assert "--dtype float32: this processor cannot" in reasons
+    monkeypatch.setattr("hornbook.sizing.why_not_mixed", lambda model, training: "this processor cannot")
+    assert reasons_of(of(5000), epochs=2)["--dtype float32"] == "this processor cannot"
 
 
 def test_wrong_settings_are_refused_as_ever():

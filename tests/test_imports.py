@@ -41,6 +41,8 @@ FLOORS: list[set[str]] = [
         "folders",
         "recorder",
         "continuing",
+        "advice",
+        "sizing",
         "fluent",
         "yardsticks",
         "remains",

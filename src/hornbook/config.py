@@ -263,7 +263,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 ADVISED = (  # by fluent, where they are not set
-    "cell", "layers", "hidden", "dropout", "streams", "seq_len", "order", "chunk", "lr",
+    "cell", "layers", "hidden", "dropout", "streams", "seq_len", "order", "chunk", "lr", "schedule",
     "input_rate", "weight_decay", "dtype",
 )  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them

@@ -54,12 +54,13 @@ def train(
     is usual today: Adam, 32 streams of 64 characters, a rate that falls to zero. Ctrl-C stops after the
     update in hand and keeps what was learnt; hornbook resume goes on from there, to the bit.
     """
+    from hornbook.advice import Advice
     from hornbook.cli.display import choose_display
     from hornbook.cli.idle import idle
     from hornbook.cli.interrupts import Interrupts
     from hornbook.continuing import begin, first
     from hornbook.facade import train_into
-    from hornbook.fluent import Advice, advise
+    from hornbook.fluent import advise
     from hornbook.folders import choose_folder
 
     begun = time.perf_counter()

@@ -1,0 +1,32 @@
+"""Advice: settings beside those that are made already, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Advice:
+    """The settings that a training is given, those that are made already (`said`) among them, and the
+    reasons, a line each."""
+
+    said: dict[str, Any]
+    given: dict[str, Any] = field(init=False)
+    reasons: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.given = dict(self.said)
+
+    def take(self, why: str, **values: Any) -> None:
+        """Advise these values, but for the settings that are made already."""
+        new = {name: value for name, value in values.items() if name not in self.said}
+        if new:
+            self.given |= new
+            self.reasons.append(f"{typed(new)}: {why}")
+
+
+def typed(settings: Mapping[str, Any]) -> str:
+    """Settings as they are typed."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())

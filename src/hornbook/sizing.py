@@ -1,0 +1,159 @@
+"""The size of a network that suits a text and a time, and the numbers its products are made in, for preset
+fluent.
+
+It follows from N, the characters to train on, and n, those that a network of a size reads in the length that
+is given: for minutes, at the speed of this machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hornbook.advice import Advice
+from hornbook.calibration import Trial, lengths, possible
+from hornbook.config import ModelSettings, TrainingSettings, settings
+from hornbook.engines import why_not_mixed
+from hornbook.parameters import multiplied
+from hornbook.streams import Streams
+from hornbook.text import Text
+
+LEARNING = 0.95  # of the time; samples and evaluations have the rest
+THOROUGH = 200.0  # seconds that are planned by one second of measuring, and longer times too
+SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
+MIXED = 256  # units, from which on mixed is faster,
+WORTH = 1.1  # and times as fast, at least, to round products for it
+MEASURED = 10.0  # seconds that such a measuring would plan: a twentieth of one is enough,
+ROUNDS = 4  # so often
+READ = 4  # characters that are read for each weight, at least
+LEARNT = 10  # weights for each character of the text, at most
+EPOCHS = 25  # in a time; more are learnt by heart
+LEAST = 1500  # updates, all the same
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many characters a network reads of a `text` of so many, with `update` of them in an update and
+    so many `updates` in an epoch: `most`, and by time what the `work`, characters times weights, suffices
+    for."""
+
+    text: int
+    update: int
+    updates: int
+    most: float = math.inf
+    work: float = math.inf
+
+    @property
+    def epoch(self) -> int:
+        """The characters of an epoch."""
+        return self.updates * self.update
+
+    def characters(self, size: ModelSettings) -> float:
+        """What a network of a size reads."""
+        return min(self.most, self.work / multiplied(size))
+
+    def suffices(self, size: ModelSettings) -> bool:
+        """Whether it reads enough for its weights, and the text is long enough for them."""
+        weights = multiplied(size)
+        return self.characters(size) >= READ * weights and LEARNT * self.text >= weights
+
+    def largest(self, sizes: Sequence[ModelSettings]) -> ModelSettings:
+        """The largest of the sizes for which text and time suffice, or the first."""
+        return max(filter(self.suffices, sizes), key=multiplied, default=sizes[0])
+
+
+def network(advice: Advice, text: Text, characters: int) -> tuple[Reach, ModelSettings]:
+    """The network and its numbers: a size by the speed of float32, and once more by that of mixed, where a
+    network of that size gains by it."""
+    model, training = possible(text, **lengths({"dtype": "float32", **advice.given})[1])
+    reach, sizes = reach_of(advice.given, text, characters, model, training), choices(advice, model)
+    gain = precision(advice, text, reach.largest(sizes))
+    reach = replace(reach, work=reach.work * gain)
+    size = reach.largest(sizes)
+    tell(advice, reach, size)
+    limit(advice, reach, size)
+    return reach, size
+
+
+def tell(advice: Advice, reach: Reach, size: ModelSettings) -> None:
+    """Advise a size, and why."""
+    read, weights = reach.characters(size), multiplied(size)
+    why = "the largest that text and time suffice for" if reach.suffices(size) else "the smallest"
+    each = f"{read:,.0f} characters to read here, {read / weights:,.3g} for each weight"
+    advice.take(
+        "it learns more in a time than an LSTM or a vanilla network that does as much work", cell=size.cell
+    )
+    advice.take(f"{why}: {each}", layers=size.layers, hidden=size.hidden)
+
+
+def limit(advice: Advice, reach: Reach, size: ModelSettings) -> None:
+    """Advise that a short text ends a training by time, where it would."""
+    enough = reach.characters(size) == reach.work / multiplied(size)
+    if "minutes" not in advice.given or "most_epochs" in advice.said or enough:
+        return
+    often = advice.given["most_epochs"] = reach.most / reach.epoch
+    advice.reasons.append(
+        f"at most {often:,.0f} times through the text, in less time: more of it would be learnt by heart"
+    )
+
+
+def choices(advice: Advice, model: ModelSettings) -> list[ModelSettings]:
+    """The sizes to choose from, but for what is set already."""
+    said = advice.said
+    return [
+        replace(model, layers=said.get("layers", layers), hidden=said.get("hidden", hidden))
+        for layers, hidden in SIZES
+    ]
+
+
+def reach_of(
+    given: Mapping[str, Any], text: Text, characters: int, model: ModelSettings, training: TrainingSettings
+) -> Reach:
+    """How much is read in the length that is given; for minutes, the speed of this machine is measured."""
+    updates = Streams.of(characters, training).updates_per_epoch
+    update = training.streams * training.seq_len
+    reach = Reach(characters, update, updates)
+    if "updates" in given:
+        return replace(reach, most=given["updates"] * update)
+    if "epochs" in given:
+        return replace(reach, most=given["epochs"] * reach.epoch)
+    seconds = LEARNING * 60 * given["minutes"]
+    took = Trial(text, model, training).seconds_of_an_update(min(seconds, THOROUGH))
+    work = seconds / took * update * multiplied(model)
+    often = given.get("most_epochs", max(EPOCHS, LEAST / updates)) or math.inf
+    return replace(reach, most=often * reach.epoch, work=work)
+
+
+def precision(advice: Advice, text: Text, size: ModelSettings) -> float:
+    """In which numbers a network of a size makes its products; how many times as fast as before that is."""
+    if "dtype" in advice.said:
+        return 1.0
+    asked = {**advice.given, "layers": size.layers, "hidden": size.hidden, "dtype": "mixed"}
+    why = why_not_mixed(*settings(len(text.vocabulary), **lengths(asked)[1]))
+    if not why and size.hidden < MIXED:
+        why = f"mixed is faster from {MIXED} units a layer on"
+    if not why:
+        gain = gain_of_mixed(asked, text)
+        if gain > WORTH:
+            advice.take(f"{gain:.1f} times as fast here as float32, and learns as much", dtype="mixed")
+            return gain
+        why = f"mixed would be {gain:.1f} times as fast here: no gain"
+    advice.take(why, dtype="float32")
+    return 1.0
+
+
+def gain_of_mixed(asked: Mapping[str, Any], text: Text) -> float:
+    """How many times as fast as in float32 a network is trained. The two take turns, and the best of each
+    counts: other programs may disturb a few."""
+    trials = {}
+    for dtype in ("float32", "mixed"):
+        model, training = possible(text, **lengths({**asked, "dtype": dtype})[1])
+        trials[dtype] = Trial(text, model, training)
+    rounds = [
+        {dtype: trial.seconds_of_an_update(MEASURED) for dtype, trial in trials.items()}
+        for _ in range(ROUNDS)
+    ]
+    fastest = {dtype: min(took[dtype] for took in rounds) for dtype in trials}
+    return fastest["float32"] / fastest["mixed"]
