@@ -11,9 +11,10 @@ from hornbook.advice import Advice
 from hornbook.calibration import Trial, arranged, possible
 from hornbook.cli.display import Display
 from hornbook.cli.main import app
-from hornbook.config import ADVISED
+from hornbook.config import ADVISED, OPTIMIZER_NAMES, usual_rates
+from hornbook.events import Logged
 from hornbook.facade import train_into
-from hornbook.fluent import advise
+from hornbook.fluent import RATE, advise
 from hornbook.parameters import multiplied
 from hornbook.sizing import EPOCHS, LEAST, MIXED, READ, SIZES
 from hornbook.streams import Streams
@@ -230,6 +231,22 @@ def test_the_cell_has_a_reason_of_its_own_and_sizes_that_are_set_have_none():
     assert "as much work" in chosen["--cell gru"]
     assert not any("text and time suffice for" in why for why in chosen.values())
     assert reasons_of(of(5000), epochs=2, hidden=9)["--layers 2"].startswith("the largest")
+
+
+# Optimizers
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+def test_every_optimizer_gets_its_usual_rate_and_learns_by_it(optimizer):
+    text = Text.from_string("a sentence like any other, and another one.\n" * 100)
+    how = {"epochs": 60, "layers": 1, "hidden": 24, "optimizer": optimizer.upper()}
+    chosen, (_, training) = advised(text, **how)
+    adam = optimizer == "adam"
+    assert chosen["lr"] == (RATE if adam else usual_rates(optimizer)["lr"])
+    assert (chosen["input_rate"] == 1) is not adam
+    assert 0 < training.weight_decay * training.lr <= RATE
+    losses = [event.loss for event in train_events(text, "fluent", **how) if isinstance(event, Logged)]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 # Mixed

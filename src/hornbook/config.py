@@ -302,8 +302,7 @@ def settings(
     if isinstance(chosen.get("clip"), int | float):
         chosen["clip"] = str(chosen["clip"])
     if preset == "plain":
-        usual = {"lr": USUAL_RATES, "input_rate": USUAL_INPUT_RATES}
-        chosen = {key: of.get(chosen["optimizer"], of["other"]) for key, of in usual.items()} | chosen
+        chosen = usual_rates(chosen["optimizer"]) | chosen
     unknown = set(chosen) - MODEL_FIELDS - TRAINING_FIELDS
     if unknown:
         names = MODEL_FIELDS | TRAINING_FIELDS - {"preset", "vocabulary"}
@@ -314,6 +313,12 @@ def settings(
     fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, cores())}
     fitting["warmup"] = min(training.warmup, training.updates // 20)
     return model, replace(training, **{k: v for k, v in fitting.items() if k not in changes})
+
+
+def usual_rates(optimizer: str) -> dict[str, float]:
+    """The rates that are usual for an optimizer with a mean objective."""
+    usual = {"lr": USUAL_RATES, "input_rate": USUAL_INPUT_RATES}
+    return {name: rates.get(optimizer, rates["other"]) for name, rates in usual.items()}
 
 
 def cores() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hornbook.advice import Advice
 from hornbook.calibration import lengths, possible
-from hornbook.config import cores, lower
+from hornbook.config import cores, lower, usual_rates
 from hornbook.sizing import network
 from hornbook.streams import trained_on
 from hornbook.text import Text
@@ -24,7 +24,7 @@ SEQ_LEN, CHUNK = 64, 8
 A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
-RATE = 3e-3
+ADAM, RATE = "adam", 3e-3
 TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
 INPUT_RATE = (3.0, 30.0)  # within these
 DROPOUT = ((1.5, 0.0), (4, 0.1), (10, 0.2), (math.inf, 0.3))  # up to so many epochs
@@ -78,7 +78,7 @@ def halved(size: int, most: int) -> int:
 def regularisation(advice: Advice, epochs: float, updates: int) -> None:
     """What keeps a text that is read so often, in so many updates each time, from being learnt by heart."""
     read = f"{epochs:,.1f} times through the text"
-    decay = min(up_to(DECAY, epochs) / updates, MOST_DECAY)
+    decay = min(up_to(DECAY, epochs) / updates, MOST_DECAY) * min(RATE / rate_of(advice), 1.0)
     values = {"dropout": up_to(DROPOUT, epochs), "weight_decay": float(f"{decay:.2g}")}
     advice.take(
         f"{read}, and what is seen again is soon learnt by heart",
@@ -92,15 +92,31 @@ def regularisation(advice: Advice, epochs: float, updates: int) -> None:
 
 def rates(advice: Advice, updates: float) -> None:
     """The learning rate of a training of so many updates, its course, and the rate of U."""
-    advice.take("that of the trials", lr=RATE)
+    optimizer = optimizer_of(advice)
+    trials = optimizer == ADAM
+    advice.take("that of the trials" if trials else f"what is usual for {optimizer}", lr=rate_of(advice))
     advice.take(
         "the rate falls evenly to zero with the last update: what long steps have found, short ones settle",
         schedule="linear",
     )
-    advice.take(
-        "times that for U, whose rows wait for their characters: the fewer updates, the longer its steps",
-        input_rate=float(min(max(float(f"{TRAVEL / updates:.2g}"), INPUT_RATE[0]), INPUT_RATE[1])),
-    )
+    if trials:
+        advice.take(
+            "times that for U, whose rows wait for their characters: the fewer updates, the longer its steps",
+            input_rate=float(min(max(float(f"{TRAVEL / updates:.2g}"), INPUT_RATE[0]), INPUT_RATE[1])),
+        )
+    else:
+        advice.take(f"another rate for U is tried with {ADAM} alone", input_rate=1.0)
+
+
+def optimizer_of(advice: Advice) -> str:
+    """The optimizer that is set, or fluent's own."""
+    return str(lower(advice.said.get("optimizer", ADAM)))
+
+
+def rate_of(advice: Advice) -> float:
+    """The learning rate that suits the optimizer."""
+    optimizer = optimizer_of(advice)
+    return RATE if optimizer == ADAM else usual_rates(optimizer)["lr"]
 
 
 def up_to(steps: tuple[tuple[float, float], ...], number: float) -> float:
