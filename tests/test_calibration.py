@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from hornbook import calibration
-from hornbook.calibration import arranged, cost, planned
+from hornbook.calibration import Trial, arranged, cost, planned
+from hornbook.engines import ENGINES, Advance
+from hornbook.engines.interface import Floats
 from hornbook.errors import SettingError, TextError
 from hornbook.events import Planned
 from hornbook.plan import Budget
@@ -110,6 +112,26 @@ def test_a_settled_plan_is_taken_as_it_is(prose: Text) -> None:
     )
     assert (training.minutes, training.updates, plan.total) == (3.0, 9, 9)
     assert plan.next_step(0) == 4
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_rate_at_which_the_network_diverges_is_measured_as_any_other(
+    prose: Text, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    how = {"lr": 1e6, "weight_decay": 0.5, "engine": engine}
+    model, training, _ = arranged(prose, updates=1000, **how, **SMALL)
+    trial, made = Trial(prose, model, training), list[bool]()
+    advance = trial.engine.advance
+
+    def watched(rates: Floats) -> Advance:
+        result = advance(rates)
+        made.append(len(result.losses) == len(rates) and not result.stopped)
+        return result
+
+    monkeypatch.setattr(trial.engine, "advance", watched)
+    trial.seconds_of_an_update(60)
+    assert len(made) > 1
+    assert all(made)
 
 
 def test_a_cost_is_that_of_a_unit_and_of_what_comes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,14 +196,15 @@ class Trial:
         self.engine: Engine = ENGINES[self.training.engine](self.model, self.training, state, self.ids)
 
     def seconds_of_an_update(self, left: float) -> float:
-        """By a few updates; where one of them would take a good part of the time left, by a part of one."""
+        """By a few updates; where one of them would take a good part of the time left, by a part of one. The
+        rates are zero: of a network that diverges an engine makes no update, which takes no time."""
         x, y = Streams.of(len(self.ids), self.training).read(self.ids, 0)
         zero = zero_state(self.model, self.training.streams, self.training.array_dtype)
         step = timed(lambda n: self.engine.read(x[:n], y[:n], zero), 1)
         estimate = READING * step * len(x)
         if estimate > left / 10:
             return estimate
-        rates, enough = np.full(MOST, self.training.lr), max(TRIAL, THOROUGH * left)
+        rates, enough = np.zeros(MOST), max(TRIAL, THOROUGH * left)
         first = timed(lambda n: self.engine.advance(rates[:n]), 1)
         return first if first > enough else cost(lambda n: self.engine.advance(rates[:n]), enough)[1]
 
