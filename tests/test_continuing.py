@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -192,3 +193,12 @@ def test_a_run_reads_its_text_in_its_own_vocabulary(classic, tmp_path):
 
 def test_vocabularies_are_joined_in_the_order_of_the_code_points():
     assert Vocabulary("acz").together(Vocabulary("bcé")) == Vocabulary("abczé")
+
+
+def test_a_text_from_a_program_whose_held_out_part_was_trained_on_before_is_told(classic, prose):
+    with pytest.warns(UserWarning, match="was trained on 119 of the 119 characters that are held out here"):
+        train_events(prose, start=classic, validation=0.2, seq_len=8, updates=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train_events(prose, start=classic, seq_len=8, updates=1)
+        train_events(Text.from_string(prose[:-1]), start=classic, validation=0.2, seq_len=8, updates=1)

@@ -29,7 +29,7 @@ from hornbook.errors import RunFolderError, SettingError, TextError
 from hornbook.events import Checkpoint
 from hornbook.model import Model
 from hornbook.parameters import initial, views
-from hornbook.run_files import BEST
+from hornbook.run_files import BEST, is_text_of
 from hornbook.runs import Run
 from hornbook.storage import reading
 from hornbook.streams import trained_on
@@ -174,6 +174,23 @@ def begin(ancestor: Ancestor | None, text: Text, changes: Mapping[str, Any]) -> 
 def first(ancestor: Ancestor | None, text: Text, training: TrainingSettings) -> Checkpoint | None:
     """Where a training that goes on from a run starts."""
     return ancestor.start(text, training) if ancestor else None
+
+
+def overlap(ancestor: Ancestor | None, text: Text, training: TrainingSettings) -> str:
+    """What to say of a training that holds out what the run that it goes on from was trained on; empty where
+    it does not, or that read another text."""
+    if ancestor is None or not is_text_of(ancestor.run.config, text):
+        return ""
+    then = ancestor.run.config.training
+    seen, now = trained_on(len(text), then), trained_on(len(text), training)
+    if seen <= now:
+        return ""
+    fewer = f"hold out no more than it did: --validation {then.validation:g}"
+    return (
+        f"{ancestor.run.folder} was trained on {seen - now:,} of the {len(text) - now:,} characters that are "
+        "held out here, so the loss on them is lower than on what is new; "
+        f"{fewer if then.validation else 'go on from a run that held them out'}"
+    )
 
 
 def log_sum_exp(o: Array) -> Array:  # (n, K) -> (n,)

@@ -16,7 +16,7 @@ from hornbook.cli.audience import Audience
 from hornbook.cli.display import Display, choose_display
 from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS, real
-from hornbook.continuing import Ancestor, begin, first
+from hornbook.continuing import Ancestor, begin, first, overlap
 from hornbook.engines import default_engine
 from hornbook.errors import InputError, StorageError, TrainingFailed
 from hornbook.events import Checkpoint, Event
@@ -50,7 +50,7 @@ def train_events(
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
     advice = advise(text, changes)
     model, training, plan = arranged(text, **advice.given)
-    warn(dtype_words(changes.get("dtype"), model, training))
+    warn(dtype_words(changes.get("dtype"), model, training), overlap(ancestor, text, training))
     return training_events(text, model, training, plan=plan, start=first(ancestor, text, training))
 
 
@@ -87,7 +87,7 @@ def train(
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
     advice = advise(text, changes)
     planned = arranged(text, begun=begun, figures=rehearsed, ahead=yardsticks.ahead, **advice.given)
-    warn(dtype_words(changes.get("dtype"), *planned[:2]))
+    warn(dtype_words(changes.get("dtype"), *planned[:2]), overlap(ancestor, text, planned[1]))
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None
     with Interrupts() as interrupts:

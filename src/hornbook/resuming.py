@@ -32,10 +32,19 @@ from hornbook.remains import (
     row_count,
     sound_summary,
 )
-from hornbook.run_files import CONFIG, METRICS, PLAN, SAMPLES, SUMMARY, most_bytes, plan_row
+from hornbook.run_files import (
+    CONFIG,
+    METRICS,
+    PLAN,
+    SAMPLES,
+    SUMMARY,
+    is_text_of,
+    most_bytes,
+    plan_row,
+)
 from hornbook.runs import Run
 from hornbook.storage import storing, unlinked, write_json, write_whole
-from hornbook.text import Text, digest
+from hornbook.text import Text
 
 ROWS = (METRICS, SAMPLES)
 NO_CLOCK = 0.0  # where a plan goes by the number of updates from here on
@@ -144,9 +153,7 @@ def same_text(run: Run, text: Text | None) -> Text:
         text = text or run.text()
     except RunFolderError as error:
         raise RunFolderError(f"{error}{moved(run)}") from error
-    then, now = (tuple(source.sha256 for source in sources) for sources in (run.config.sources, text.sources))
-    kept = run.config.text.get("sha256")
-    if (digest(text) != kept) if kept else (then != now):
+    if not is_text_of(run.config, text):
         raise RunFolderError(f"{text.name} is not the text that {run.folder} was trained on; give that one")
     text = run.as_numbered(text)
     if text.vocabulary != run.vocabulary or len(text) != run.config.text["characters"]:

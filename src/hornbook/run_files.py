@@ -44,7 +44,7 @@ from hornbook.storage import (
     read_toml,
     reading,
 )
-from hornbook.text import Source, Text, read_text
+from hornbook.text import Source, Text, digest, read_text
 from hornbook.text_files import BUILT_IN
 from hornbook.vocabulary import Vocabulary, check_tokens
 
@@ -145,6 +145,14 @@ def same_text(config: Config, folder: Path, **how: str) -> Text:
         if then.sha256 != now.sha256:
             raise RunFolderError(f"{now.path} has changed since {folder} was trained on it")
     return text
+
+
+def is_text_of(config: Config, text: Text) -> bool:
+    """Whether a text is the one that a run was trained on: from files of the same bytes, or where that came
+    from none, of the same characters."""
+    if "sha256" in config.text:
+        return bool(digest(text) == config.text["sha256"])
+    return [source.sha256 for source in config.sources] == [source.sha256 for source in text.sources]
 
 
 def stored_path(source: Source, folder: Path) -> str:

@@ -129,6 +129,32 @@ def test_the_same_cell_and_sizes_may_be_said_again(hornbook, run, new):
     assert hornbook("train", new, "--from", run, *flags, *FLAGS, "--quiet", "--out", "a").code == 0
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        (0, 0.1, "was trained on 200 of the 200 characters that are held out here"),
+        (0.1, 0.2, "was trained on 200 of the 400 characters that are held out here"),
+        (0.1, 0.1, ""),
+        (0.2, 0.1, ""),
+        (0, 0, ""),
+    ],
+)
+def test_what_is_held_out_and_was_trained_on_before_is_told(hornbook, book, then, now, told):
+    flags = (*FLAGS, "--hidden", 8, "--quiet")
+    assert hornbook("train", book, *flags, "--validation", then, "--out", "a").code == 0
+    after = hornbook("train", book, "--from", "a", *FLAGS, "--quiet", "--validation", now, "--out", "b")
+    assert after.code == 0
+    assert told in after.err
+    assert ("held out here" in after.err) is bool(told)
+    advice = "--validation 0.1" if then else "go on from a run that held them out"
+    assert (advice in after.err) is bool(told)
+
+
+def test_another_text_was_not_trained_on_before(hornbook, run, new):
+    told = hornbook("train", new, "--from", run, *FLAGS, "--quiet", "--validation", 0.1, "--out", "a")
+    assert "held out" not in told.err
+
+
 def test_a_text_of_another_script_is_refused(refused, run, folder):
     (folder / "greek.txt").write_text("ΑΒΓ" * 40, encoding="utf-8")
     assert "knows none of the 3 characters of greek" in refused("train", "greek.txt", "--from", run)

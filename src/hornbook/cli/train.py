@@ -58,7 +58,7 @@ def train(
     from hornbook.cli.display import choose_display
     from hornbook.cli.idle import idle
     from hornbook.cli.interrupts import Interrupts
-    from hornbook.continuing import begin, first
+    from hornbook.continuing import begin, first, overlap
     from hornbook.facade import train_into
     from hornbook.fluent import advise
     from hornbook.folders import choose_folder
@@ -78,7 +78,7 @@ def train(
     advice = Advice({}) if old else advise(text, with_engine(typed))
     arranged = again(old, config, typed, text, begun) if old and config else anew(advice.given, text, begun)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
-    for sentence in idle(said, arranged[1]):
+    for sentence in filter(None, (*idle(said, arranged[1]), overlap(ancestor, text, arranged[1]))):
         warn(sentence)
     words = [ancestor_words(ancestor, text)] if ancestor else []
     words += [] if old else [preset_words(arranged[1]), *(f"  {reason}" for reason in advice.reasons)]
