@@ -14,6 +14,7 @@ from hornbook import Checkpoint, Finished, Logged, Run, Sampled, Text
 from hornbook.config import settings
 from hornbook.engines import TrainingState
 from hornbook.errors import NotFiniteError, RunFolderError, SettingError, StorageError
+from hornbook.events import Best, Lanes
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
 from hornbook.recorder import Recorder, early_best
@@ -208,6 +209,13 @@ def test_a_stop_leaves_no_passage(recorder):
     keep(recorder, Finished(STATE, 3.3, "", 2.0, complete=False))
     assert Run(recorder.folder).samples == []
     assert Run(recorder.folder).summary["finished"] is False
+
+
+def test_it_is_told_by_which_loss_the_best_update_is_the_best(recorder):
+    best = Best(STATE.parameters, STATE.hidden[:, :, :1], 4, 1.5, Lanes(1, 9))
+    for found, by in ((None, "smooth loss"), (best, "validation")):
+        keep(recorder, Checkpoint(STATE, STATE.hidden, 3.3, 2.0, best=found))
+        assert Run(recorder.folder).summary["best_by"] == by
 
 
 def test_no_time_at_all_is_no_speed(recorder):

@@ -53,6 +53,16 @@ def test_a_record_without_a_key_or_with_another_kind_of_value_is_refused(run, na
             read(run, name)
 
 
+def test_by_which_loss_the_best_is_the_best_is_checked_where_a_summary_says_it(run):
+    path, summary = run.folder / "summary.json", run.summary
+    assert summary["best_by"] == "validation"
+    path.write_text(json.dumps({**summary, "best_by": 5}))
+    with pytest.raises(RunFolderError, match="best_by is missing or not a text"):
+        read(run, "summary.json")
+    path.write_text(json.dumps(changed(summary, "best_by", ...)))
+    assert "best_by" not in read(run, "summary.json")
+
+
 @pytest.mark.parametrize("key", VALIDATION)
 def test_the_validation_of_a_summary_is_checked(run, key):
     summary = run.summary

@@ -16,6 +16,8 @@ from hornbook.engines import TrainingState
 from hornbook.engines.interface import zero_state
 from hornbook.text import Ids
 
+VALIDATION_LOSS, SMOOTH_LOSS = "validation", "smooth loss"  # by which the best parameters are chosen
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -129,12 +131,18 @@ class Checkpoint:
         reading = zero_state(model, 1, training.array_dtype)
         return cls(TrainingState.initial(model, training, ids), reading, math.nan, 0.0)
 
+    @property
+    def best_by(self) -> str:
+        """Whose lowest value the best update of the state is."""
+        return VALIDATION_LOSS if self.best else SMOOTH_LOSS
+
 
 @dataclass(frozen=True)
 class Finished:
     """The end: of all updates, or of those made before a stop was asked for. `passage` is written from
     the best model, and `validation` is what that one needs for all that is held out; after a stop neither is
-    there. `early` tells that the training ended by its patience."""
+    there. `early` tells that the training ended by its patience, and `best_by` whose lowest value the best
+    update of the state is."""
 
     state: TrainingState
     first_loss: float
@@ -143,6 +151,7 @@ class Finished:
     complete: bool
     validation: Validation | None = None
     early: bool = False
+    best_by: str = SMOOTH_LOSS
 
 
 Event = Planned | Progress | Logged | Evaluated | Sampled | Checkpoint | Finished

@@ -133,6 +133,7 @@ class Recorder:
             "last_smooth_loss": losses["smooth_loss"],
             "best_smooth_loss": best,
             "best_update": state.best_update,
+            "best_by": event.best_by,
             "best_nats_per_character": nats,
             "best_bits_per_character": None if nats is None else nats / math.log(2),
             "validation": validated(event.validation) if isinstance(event, Finished) else None,

@@ -31,6 +31,7 @@ GRADIENT: Form = {
     "max_rel_difference": NUMBER, "max_abs_complex": NUMBER, "max_rel_complex": NUMBER, "limit": NUMBER,
     "passed": TRUTH,
 }  # fmt: skip
+BEST_BY: Form = {"best_by": TEXT}  # which the summaries of earlier versions do not have
 SUMMARY: Form = {
     "text": TEXT, "characters": WHOLE, "vocabulary": WHOLE, "cell": TEXT, "hidden": WHOLE, "layers": WHOLE,
     "parameters": WHOLE, "preset": TEXT, "optimizer": TEXT, "updates": WHOLE, "epochs": NUMBER,
@@ -74,5 +75,7 @@ def check_summary(summary: object) -> None:
     """Raise ValueError for what is no summary."""
     check(summary, SUMMARY)
     assert isinstance(summary, Mapping)
+    if "best_by" in summary:
+        check(summary, BEST_BY)
     if summary.get("validation") is not None:
         check(summary["validation"], VALIDATION)

@@ -15,6 +15,7 @@ from hornbook.cells.cell import Array
 from hornbook.config import choice
 from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
+from hornbook.events import VALIDATION_LOSS
 from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
@@ -222,6 +223,7 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
     def number(key: str, form: str) -> str | None:
         return None if summary.get(key) is None else format(summary[key], form)
 
+    by = ", by validation" if summary.get("best_by") == VALIDATION_LOSS else ""
     ended = {None: "no checkpoint yet", True: "finished", False: "stopped"}[summary.get("finished")]
     return {
         "text": f"{config.text['name']}, {config.text['characters']:,} {UNITS[config.text['tokens']]}s",
@@ -230,7 +232,7 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
         "state": ended,
         "updates": number("updates", ",d"),
         f"best smooth loss, nats over {config.training.seq_len}": number("best_smooth_loss", ".3f"),
-        "best update": number("best_update", ",d"),
+        f"best update{by}": number("best_update", ",d"),
         "last smooth loss": number("last_smooth_loss", ".3f"),
         "seconds": number("seconds", ",.1f"),
         "characters/s": number("characters_per_second", ",.0f"),

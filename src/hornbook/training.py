@@ -17,7 +17,18 @@ from hornbook.config import SAVE_SECONDS, ModelSettings, TrainingSettings
 from hornbook.engines import ENGINES, Advance, Engine, TrainingState
 from hornbook.engines.interface import Floats
 from hornbook.errors import NotFiniteError
-from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
+from hornbook.events import (
+    SMOOTH_LOSS,
+    VALIDATION_LOSS,
+    Checkpoint,
+    Evaluated,
+    Event,
+    Finished,
+    Logged,
+    Planned,
+    Progress,
+    Sampled,
+)
 from hornbook.excerpts import Excerpts
 from hornbook.plan import Plan
 from hornbook.schedules import rates
@@ -210,6 +221,10 @@ class Training:
         state = self.engine.get_state()
         return self.selection.chosen(state) if self.selection else state
 
+    def best_by(self) -> str:
+        """Whose lowest value the best update of that state is."""
+        return VALIDATION_LOSS if self.selection and self.selection.best else SMOOTH_LOSS
+
     def sampled(self) -> Sampled:
         """A text from the current state."""
         self.shown = self.update
@@ -235,7 +250,8 @@ class Training:
 
     def stopped(self) -> Finished:
         """The end before all is done."""
-        return Finished(self.current(), self.first_loss, "", self.seconds(), complete=False)
+        best_by = self.best_by()
+        return Finished(self.current(), self.first_loss, "", self.seconds(), complete=False, best_by=best_by)
 
     def finished(self) -> Finished:
         """The end of all updates; a stop while the held-out part is read is one before it."""
@@ -249,7 +265,14 @@ class Training:
                 return self.stopped()
         early = self.update != self.plan.total
         return Finished(
-            state, self.first_loss, passage, self.seconds(), complete=True, validation=validation, early=early
+            state,
+            self.first_loss,
+            passage,
+            self.seconds(),
+            complete=True,
+            validation=validation,
+            early=early,
+            best_by=self.best_by(),
         )
 
     def going_on(self) -> bool:

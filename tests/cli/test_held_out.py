@@ -38,6 +38,7 @@ def test_rows_tell_the_evaluations_and_the_best_update_is_that_of_the_lowest(hel
     assert list(measured) == list(range(20, 401, 20))
     assert all("validation" not in row or row["validation"] > 0 for row in run.metrics)
     assert run.summary["best_update"] == min(measured, key=lambda update: measured[update])
+    assert run.summary["best_by"] == "validation"
 
 
 def test_without_validation_there_is_none_in_the_summary(trained):
@@ -86,6 +87,7 @@ def test_evaluations_are_shown_and_told_as_json(hornbook, book):
     }
     assert events[-1]["validation"]["characters"] == 200
     assert events[-1]["early"] is False
+    assert events[-1]["best_by"] == "validation"
 
 
 # Evaluating

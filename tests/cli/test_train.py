@@ -34,7 +34,8 @@ FILES = {
 }
 SUMMARY = """text characters vocabulary cell hidden parameters updates epochs seq_len streams
     characters_read seconds updates_per_second characters_per_second first_loss last_smooth_loss
-    best_smooth_loss best_update best_nats_per_character best_bits_per_character engine seed finished"""
+    best_smooth_loss best_update best_by best_nats_per_character best_bits_per_character
+    engine seed finished"""
 METRICS = "update epoch loss smooth_loss lr gradient_norm clipped seconds characters_per_second"
 
 
@@ -98,6 +99,7 @@ def test_the_losses_of_the_summary_are_those_of_the_metrics(trained):
     assert summary["last_smooth_loss"] == rows[-1]["smooth_loss"]
     assert summary["best_smooth_loss"] <= min(row["smooth_loss"] for row in rows)
     assert 0 < summary["best_update"] <= 240
+    assert summary["best_by"] == "smooth loss"
     assert summary["best_nats_per_character"] == summary["best_smooth_loss"] / 5
     nats = summary["best_nats_per_character"]
     assert summary["best_bits_per_character"] == pytest.approx(nats / math.log(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,6 +14,7 @@ from hornbook.config import ADVISED, CELL_NAMES, OPTIMIZER_NAMES, settings
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.report import recipe as words
 from hornbook.report.content import report_of
+from hornbook.report.course import chosen_by, mark_best
 from hornbook.report.document import Facts, Figure, equations
 from hornbook.report.recipe import recipe
 from hornbook.report.setting import flags
@@ -147,6 +149,15 @@ def test_the_best_model_is_told_by_its_validation(family):
     told = plain(section(family[1], "Best model").blocks)
     assert f"{validation['nats_per_character']:.3f} nats" in told
     assert f"all {validation['characters']:,} characters" in told
+
+
+def test_of_a_run_that_was_stopped_it_is_told_that_the_best_model_was_chosen_by_validation(family):
+    summary = family[0].summary | {"validation": None}
+    assert chosen_by(summary) == ("The best model is the one with the lowest loss on what was held out",)
+    assert "lowest smooth loss" in str(chosen_by({**summary, "best_by": "smooth loss"})[0])
+    axes = Mock()
+    mark_best(axes, summary)
+    axes.plot.assert_not_called()
 
 
 def test_what_a_person_wrote_is_what_was_held_out(family):

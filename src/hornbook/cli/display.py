@@ -61,13 +61,14 @@ def record_of(event: Event) -> dict[str, Any]:
     match event:
         case Checkpoint(state=state, seconds=seconds):
             return {"event": kind, "update": state.update, "seconds": seconds}
-        case Finished(state, first_loss, passage, seconds, complete, validation, early):
+        case Finished(state, first_loss, passage, seconds, complete, validation, early, best_by):
             losses = {
                 "first_loss": first_loss,
                 "last_smooth_loss": state.smooth_loss,
                 "best_smooth_loss": state.best_smooth_loss,
             }
-            fields: dict[str, Any] = {"update": state.update, **losses, "best_update": state.best_update}
+            best = {"best_update": state.best_update, "best_by": best_by}
+            fields: dict[str, Any] = {"update": state.update, **losses, **best}
             fields |= {"passage": passage, "seconds": seconds, "complete": complete}
             fields |= {"validation": validation and validation._asdict(), "early": early}
         case _:

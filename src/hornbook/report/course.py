@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hornbook.events import VALIDATION_LOSS
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
 from hornbook.report.document import Block, Figure, Passage, Section, Span, note, say, strong
 from hornbook.report.subject import Subject
@@ -93,7 +94,7 @@ def mark_epochs(axes: Axes, marks: Iterable[int]) -> None:
 def mark_best(axes: Axes, summary: dict[str, Any]) -> None:
     """The lowest smooth loss and its update, unless the best model was chosen by another loss."""
     best, update = summary.get("best_smooth_loss"), summary.get("best_update")
-    if best is None or not update or summary.get("validation"):
+    if best is None or not update or by_validation(summary):
         return
     axes.plot([update], [best], "o", color=RUST, markersize=3.5)
     axes.annotate(
@@ -212,9 +213,17 @@ def words_under(subject: Subject, text: str) -> str:
     return f"{real} of {counted(every, 'word')} real ({percent(real / every)})"
 
 
+def by_validation(summary: dict[str, Any]) -> bool:
+    """Whether the best model was chosen by what was held out; runs of earlier versions tell it by what that
+    one needs for all of it."""
+    return summary.get("best_by") == VALIDATION_LOSS or bool(summary.get("validation"))
+
+
 def chosen_by(summary: dict[str, Any]) -> tuple[str | Span, ...]:
-    """By which loss the best model was chosen, and this."""
+    """By which loss the best model was chosen, and this, where it is known."""
     validation = summary.get("validation")
+    if by_validation(summary) and not validation:
+        return ("The best model is the one with the lowest loss on what was held out",)
     if not validation:
         words = loss_words(summary["best_smooth_loss"], summary["seq_len"])
         return "The best model is the one with the lowest smooth loss, ", strong(words)
