@@ -28,9 +28,10 @@ example: $(READY)
 	mkdir -p docs/example
 	cp build/example/report.html build/example/report.md build/example/report-*.svg docs/example
 
-# The page of the cells, from their sources.
+# The pages that are made from sources: of the cells, and of the trials of fluent, from their results.
 docs: $(READY)
 	$(BIN)/python docs/cells.py
+	$(BIN)/python docs/fluent.py
 
 test: $(READY_DEV)
 	$(BIN)/pytest -n auto

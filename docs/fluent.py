@@ -163,10 +163,10 @@ def page(results: dict[str, dict[str, float]]) -> str:
 
 
 def rows(results: dict[str, dict[str, float]]) -> Iterator[str]:
-    """The table."""
+    """The table: the trials that have a result."""
     yield "| text | characters read | layers × units | streams | dropout | else | in training | held out |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
-    for trial in TRIALS:
+    for trial in (trial for trial in TRIALS if trial.key in results):
         found = results[trial.key]
         yield (
             f"| {trial.text} | {trial.characters / 1e6:.1f} M | {trial.layers} × {trial.hidden} "

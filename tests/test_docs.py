@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -14,15 +15,26 @@ from hornbook.cells import CELLS
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def cells() -> ModuleType:
-    """docs/cells.py."""
-    spec = importlib.util.spec_from_file_location("docs_cells", ROOT / "docs" / "cells.py")
+def program(name: str) -> ModuleType:
+    """A program in docs."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def cells() -> ModuleType:
+    """docs/cells.py."""
+    return program("cells")
+
+
+@pytest.fixture(scope="module")
+def fluent() -> ModuleType:
+    """docs/fluent.py."""
+    return program("fluent")
 
 
 def test_the_page_of_the_cells_is_the_one_that_is_made(cells: ModuleType) -> None:
@@ -43,5 +55,19 @@ def test_every_link_of_the_page_leads_somewhere(cells: ModuleType) -> None:
     assert [link for link in links if not (cells.PAGE.parent / link).exists()] == []
 
 
-def test_the_map_in_the_readme_leads_to_the_page() -> None:
-    assert "](docs/cells.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["cells", "fluent"])
+def test_the_readme_leads_to_the_page(page: str) -> None:
+    assert f"](docs/{page}.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_fluent_is_the_one_that_is_made(fluent: ModuleType) -> None:
+    results = json.loads(fluent.RESULTS.read_text(encoding="utf-8"))
+    assert fluent.PAGE.read_text(encoding="utf-8") == fluent.page(results), "make docs"
+    assert set(results) == {trial.key for trial in fluent.TRIALS}
+
+
+def test_a_trial_without_a_result_is_left_out(fluent: ModuleType) -> None:
+    results = json.loads(fluent.RESULTS.read_text(encoding="utf-8"))
+    whole = fluent.page(results).splitlines()
+    del results[fluent.TRIALS[0].key]
+    assert len(fluent.page(results).splitlines()) == len(whole) - 1
