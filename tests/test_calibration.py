@@ -75,11 +75,22 @@ def test_figures_are_not_measured_where_nothing_goes_by_time(prose: Text) -> Non
     arranged(prose, epochs=1, figures=never, **SMALL)
 
 
-def test_minutes_that_are_not_enough_for_an_update_are_refused(prose: Text) -> None:
+def test_minutes_that_are_not_enough_for_an_update_are_refused(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
     with pytest.raises(
-        SettingError, match=r"an update takes about .* s here.*--minutes 1 .*give more minutes"
+        SettingError, match=r"an update takes about 70 s here.*--minutes 1 .*give more minutes"
     ):
-        arranged(prose, minutes=1, begun=time.perf_counter() - 70, **SMALL)
+        arranged(prose, minutes=1, **SMALL)
+
+
+def test_minutes_that_are_over_already_are_refused_before_anything_is_measured(prose: Text) -> None:
+    def never(*_: object) -> float:
+        raise AssertionError("measured")
+
+    with pytest.raises(SettingError, match=r"--minutes 1 were over before .* taken 7\d\.\d s; give more"):
+        arranged(prose, minutes=1, begun=time.perf_counter() - 70, figures=never, ahead=never, **SMALL)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def arranged(
         return planned(text, (), {**rest, "updates": updates_of(epochs, streams)})
     if not training.minutes:
         return model, training, Plan(training.updates)
+    check_begun(begun, training.minutes)
     ahead(text, training)
     plan = budget(text, model, training, begun, figures())
     model, training = possible(text, **length, **rest, updates=plan.total)
@@ -155,6 +156,16 @@ def budget(
     check_fits(each, left, training.minutes)
     planned = update + max(1, int(left / each))
     return Budget(planned, over - free, over + GRACE, most=most_updates(len(text), training))
+
+
+def check_begun(begun: float, minutes: float) -> None:
+    """Raise SettingError where minutes that count from `begun` are over before anything is measured."""
+    gone = time.perf_counter() - begun
+    if gone > 60 * minutes + UTMOST:
+        raise SettingError(
+            f"--minutes {minutes:g} were over before the training began: start-up and the text have taken "
+            f"{gone:.1f} s; give more minutes"
+        )
 
 
 def check_fits(update: float, left: float, minutes: float) -> None:

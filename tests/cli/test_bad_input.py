@@ -54,6 +54,30 @@ def test_empty_standard_input_is_refused(refused):
     assert "is empty" in refused("train", "-", stdin=b"")
 
 
+@CASES(
+    ("line", "told"),
+    [
+        ("--hidden 0", "hidden is 0"),
+        ("--minutes 0", "minutes is 0.0"),
+        ("--updates 0", "updates is 0"),
+        ("--minutes 1 --epochs 2", "both say how long"),
+        ("--preset modern", "preset"),
+        ("--preset fluent --lr -1", "lr is -1.0"),
+        ("--patience 3", "there are none"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_a_text_is_opened(refused, line, told):
+    message = refused("train", "nowhere.txt", *flags(line))
+    assert told in message
+    assert "nowhere" not in message
+
+
+def test_those_beside_a_config_are_looked_at_together_with_its_own(refused, hornbook, held_out):
+    assert "hidden is 0" in refused("train", "nowhere.txt", "--config", held_out, "--hidden", 0)
+    how = ("--patience", 3, "--updates", 20, "--quiet", "--out", "a")  # it holds something out
+    assert hornbook("train", "--config", held_out, *how).code == 0
+
+
 @CASES("command", ["train", "check"])
 def test_a_text_shorter_than_t_plus_1_is_refused(refused, folder, command):
     (folder / "short.txt").write_text("abcdefghij")

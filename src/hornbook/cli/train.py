@@ -69,6 +69,7 @@ def train(
     typed = {key: value for key, value in {"preset": preset, **typed}.items() if value is not None}
     config = config_file(config)
     old = repeated(config)
+    check_typed(old, typed)
     ancestor = ancestor_of(start, old)
     text = open_text(texts, reading(encoding, newlines, tokens or kept_tokens(old, ancestor)), old, config)
     folder = choose_folder(text.name, out, name)
@@ -106,8 +107,7 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: f
     from hornbook.config import RHYTHM
     from hornbook.run_files import PLAN, read_plan
 
-    table = {**vars(old.model), **vars(old.training)}
-    del table["vocabulary"]
+    table = table_of(old)
     if not any(name in typed for name in LENGTHS):
         kept = (config.parent / PLAN).exists()
         if old.training.minutes and not kept:
@@ -152,6 +152,22 @@ def repeated(config: Path | None) -> Config | None:
     from hornbook.run_files import read_config
 
     return read_config(config)
+
+
+def check_typed(old: Config | None, typed: dict[str, Any]) -> None:
+    """Raise SettingError for settings that cannot be, before a text is opened, which may take long."""
+    from hornbook.calibration import lengths
+    from hornbook.config import settings
+
+    length, rest = lengths(typed)
+    length.pop("epochs", None)
+    settings(1, **{**(table_of(old) if old else {}), **rest, **length})
+
+
+def table_of(old: Config) -> dict[str, Any]:
+    """The settings of the run that is to be repeated, but for the text's."""
+    table = {**vars(old.model), **vars(old.training)}
+    return {name: value for name, value in table.items() if name != "vocabulary"}
 
 
 def config_file(config: Path | None) -> Path | None:
