@@ -13,6 +13,7 @@ import pytest
 
 from hornbook import Run
 from hornbook.run_files import plan_row, read_plan
+from hornbook.sizing import LEAST
 
 SMALL = ("--hidden", 8, "--seq-len", 5, "--sample-length", 20, "--validation", 0.1, "--quiet")
 TIMES = ("seconds", "characters_per_second", "updates_per_second")
@@ -96,6 +97,33 @@ def test_the_plan_is_told_as_events(hornbook, book):
     assert [{k: e[k] for k in ("update", "remaining")} for e in found] == [
         plan_row(step) for step in read_plan(Path("a"))
     ]
+
+
+# Fluent, on a page and on a text that is too long for so little time
+
+
+@pytest.mark.parametrize("text", ["page", "built in"])
+def test_fluent_in_hardly_any_time_trains_or_says_why_not_and_leaves_nothing(hornbook, folder, story, text):
+    (folder / "page.txt").write_text(story[:300])
+    before = set(folder.rglob("*"))
+    texts = ["page.txt"] if text == "page" else []
+    told = hornbook("train", *texts, "--preset", "fluent", "--minutes", 0.01, "--quiet", "--out", "a")
+    if told.code == 0:
+        assert Run("a").summary["finished"]
+    else:
+        assert told.code == 2
+        assert "give more minutes" in told.err
+        assert set(folder.rglob("*")) == before
+
+
+def test_fluent_trains_on_a_page(hornbook, folder, story):
+    (folder / "page.txt").write_text(story[:300])
+    how = ("--preset", "fluent", "--minutes", 0.2, "--validation", 0.1, "--quiet", "--out", "a")
+    assert hornbook("train", "page.txt", *how).code == 0
+    run = Run("a")
+    assert run.summary["finished"]
+    assert run.summary["last_smooth_loss"] < run.summary["first_loss"]
+    assert run.summary["updates"] <= 1.1 * LEAST
 
 
 # A plan that is gone or damaged
