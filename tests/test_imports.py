@@ -36,6 +36,7 @@ FLOORS: list[set[str]] = [
         "records",
         "torch_weights",
         "model",
+        "run_files",
         "runs",
         "checkpoints",
         "folders",
