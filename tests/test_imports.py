@@ -15,7 +15,7 @@ ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"errors", "config"},
-    {"text", "text_files", "vocabulary", "numbering", "text_cache", "cache", "storage", "locks"}
+    {"text", "text_files", "vocabulary", "numbering", "text_cache", "cache", "storage", "rows", "locks"}
     | {"cells", "philox", "parameters", "markup"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hornbook.errors import PlaceError, RunFolderError, StorageError
+from hornbook.rows import read_json_lines
 from hornbook.storage import (
     append_line,
     read_json,
-    read_json_lines,
     read_tensors,
     read_toml,
     refusal,
@@ -268,9 +268,48 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path, read):
         read(tmp_path / "huge")
 
 
-def test_a_key_of_many_parts_is_refused_before_it_takes_its_square_of_time(tmp_path):
+def test_a_line_longer_than_any_is_refused(tmp_path):
     (tmp_path / "a.toml").write_text(".".join("a" * 500_000) + " = 1\n")
     with pytest.raises(RunFolderError, match="a line has more than 5,000 characters"):
+        read_toml(tmp_path / "a.toml")
+
+
+DEEP = {
+    "a key": "a.a.a.a = 1",
+    "with blanks": "a . a\t. a .a=1",
+    "in quotes": '"a"."".\'b.c\'.d = 1',
+    "a table": "[a.a.a.a]",
+    "a list of tables": "[[ a.a.a.a ]]",
+    "in a table in a line": "x = {y = 1, a.a.a.a = 2}",
+    "after a text of lines": 'x = {y = """\n""", a.a.a.a = 2, z = """\n"""}',
+    "after five quotes": 'x = {y = """\n""""", a.a.a.a = 2, z = "5"}',
+    "after six marks": "x = {y = '''a''', a.a.a.a = 2, z = '5'}",
+    "after an escape": r'x = {y = "a\\", a.a.a.a = 2, z = "5"}',
+    "after a comment": '# "\na.a.a.a = 1 # "',
+}
+
+
+@pytest.mark.parametrize("content", DEEP.values(), ids=DEEP)
+def test_a_key_of_many_parts_is_refused_wherever_it_stands(tmp_path, content):
+    (tmp_path / "a.toml").write_text(f"first = 1\n{content}\n")
+    with pytest.raises(RunFolderError, match="a key has more than three parts"):
+        read_toml(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a.b.c = 1", "[[a.b]]\nc.d.e = 1.5", 'a = "a.a.a.a.a"', "a = 'a.a.a.a.a'", "# a.a.a.a.a = 1",
+     'a = """\na.a.a.a.a = 1\n"""', "a = [1.5, 2.5, 3.5]", 'a = "\\"a.a.a.a.a"'],
+)  # fmt: skip
+def test_a_key_of_three_parts_and_dots_in_texts_are_read(tmp_path, content):
+    (tmp_path / "a.toml").write_text("first = 1\n" + content)
+    assert read_toml(tmp_path / "a.toml")["first"] == 1
+
+
+@pytest.mark.parametrize("content", ['"""\n\\', "''\n", '"\\"\n'])
+def test_texts_without_an_end_are_looked_at_once(tmp_path, content):
+    (tmp_path / "a.toml").write_text("'''" * (content[0] == "'") + content * 300_000)
+    with pytest.raises(RunFolderError, match="is damaged"):
         read_toml(tmp_path / "a.toml")
 
 
@@ -279,25 +318,6 @@ def test_tensors_without_our_record_are_not_ours(tmp_path, metadata):
     safetensors.numpy.save_file({"x": np.ones(3)}, tmp_path / "a.safetensors", metadata=metadata)
     with pytest.raises(RunFolderError, match=r"a.safetensors is damaged or not hornbook's"):
         read_tensors(tmp_path / "a.safetensors")
-
-
-def test_rows_come_back_and_a_last_line_without_its_end_is_left_out(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"update": 1}\n{"update": 2}\n{"upd')
-    assert read_json_lines(path) == [{"update": 1}, {"update": 2}]
-
-
-def test_a_line_separator_inside_a_text_does_not_end_its_row(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text(json.dumps({"text": "a\u2028b\x85c\rd"}, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert read_json_lines(path) == [{"text": "a\u2028b\x85c\rd"}]
-
-
-@pytest.mark.parametrize("content", ["[1]\n", "7\n", "{}\n{\n", "\n", '{"a": 1}\n\n{"a": 2}\n'])
-def test_a_line_that_is_no_record_is_told(tmp_path, content):
-    (tmp_path / "rows.jsonl").write_text(content)
-    with pytest.raises(RunFolderError, match=r"rows\.jsonl is damaged"):
-        read_json_lines(tmp_path / "rows.jsonl")
 
 
 @pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])

@@ -22,7 +22,7 @@ METRIC: Form = {
     "update": WHOLE, "epoch": NUMBER, "loss": NUMBER, "smooth_loss": NUMBER, "lr": NUMBER,
     "gradient_norm": NUMBER, "clipped": WHOLE, "seconds": NUMBER, "characters_per_second": NUMBER,
 }  # fmt: skip
-EVALUATED: Form = {"validation": NUMBER}  # in the rows of metrics where it was measured
+EVALUATED: Form = {**METRIC, "validation": NUMBER}  # where that was measured
 SAMPLE: Form = {"update": WHOLE, "text": TEXT, "model": TEXT}
 SOURCE: Form = {"path": TEXT, "bytes": WHOLE, "sha256": TEXT, "characters": WHOLE}
 VALIDATION: Form = {"nats_per_character": NUMBER, "characters": WHOLE, "bits_per_character": NUMBER}
@@ -61,14 +61,20 @@ def is_a(kind: str, value: object) -> bool:
     return (isinstance(value, float) and kind in (NUMBER, MAYBE)) or (isinstance(value, str) and kind == TEXT)
 
 
-def check_metric(row: Mapping[str, Any]) -> None:
-    """Raise ValueError for what is no row of metrics."""
-    check(row, METRIC if "validation" not in row else {**METRIC, **EVALUATED})
+def kept(record: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """What a record has to hold by its form, without anything else. Raises ValueError."""
+    check(record, form)
+    return {key: record[key] for key in form}
 
 
-def check_sample(row: Mapping[str, Any]) -> None:
-    """Raise ValueError for what is no row of samples."""
-    check(row, SAMPLE)
+def check_metric(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of metrics. Raises ValueError for what is none."""
+    return kept(row, EVALUATED if "validation" in row else METRIC)
+
+
+def check_sample(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of samples. Raises ValueError for what is none."""
+    return kept(row, SAMPLE)
 
 
 def check_summary(summary: object) -> None:

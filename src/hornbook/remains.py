@@ -8,6 +8,7 @@ run was stopped before its first: it has nothing to lose, whatever rows it has.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from hornbook.errors import RunFolderError
 from hornbook.events import Planned
 from hornbook.plan import total_after
 from hornbook.records import check_metric, check_sample
+from hornbook.rows import read_json_lines, sound_rows
 from hornbook.run_files import BEST, LAST, METRICS, PLAN, PREVIOUS, SAMPLES, SUMMARY, read_plan, read_summary
 from hornbook.runs import Run, ways_on
-from hornbook.storage import read_json_lines, sound_json_lines, storing
+from hornbook.storage import storing
 
 CHECKS = {METRICS: check_metric, SAMPLES: check_sample}
 
@@ -89,18 +91,21 @@ def kept_plan(run: Run, update: int, force: bool) -> list[Planned] | None:
 def row_count(path: Path, rows: int, force: bool) -> int:
     """How many rows of a file are kept, each looked at: as many as the checkpoint has; fewer, where rows are
     lost or damaged and it is forced. Raises RunFolderError."""
-    found, damage = sound_json_lines(path, CHECKS[path.name], rows) if path.exists() else ([], "")
-    if len(found) < rows and not force:
+    found, damage = sound_rows(path, CHECKS[path.name], rows) if path.exists() else (0, "")
+    if found < rows and not force:
         what = (
-            f"is damaged or not hornbook's, in row {len(found) + 1:,}: {damage}"
+            f"is damaged or not hornbook's, in row {found + 1:,}: {damage}"
             if damage
-            else f"has {len(found):,} rows, but had {rows:,} when the checkpoint was made"
+            else f"has {found:,} rows, but had {rows:,} when the checkpoint was made"
         )
         raise RunFolderError(f"{path} {what}; --force goes on without the lost ones, and keeps those before")
-    return len(found)
+    return found
 
 
-def kept_rows(path: Path, rows: int) -> list[dict[str, Any]]:
-    """So many of the first rows of a file, or those before the first that is damaged; what comes after them
-    may be so, since it is cut off."""
-    return sound_json_lines(path, CHECKS[path.name], rows)[0] if path.exists() else []
+def last_row(path: Path, rows: int) -> dict[str, Any]:
+    """The last of so many of the first rows of a file, or of those before the first that is damaged; empty
+    where there is none. What comes after them may be damaged, since it is cut off."""
+    last: deque[dict[str, Any]] = deque([{}], maxlen=1)
+    if path.exists():
+        sound_rows(path, CHECKS[path.name], rows, last.append)
+    return last[0]

@@ -27,7 +27,7 @@ from hornbook.remains import (
     begin_again,
     check_beginning,
     kept_plan,
-    kept_rows,
+    last_row,
     recorded,
     row_count,
     sound_summary,
@@ -202,12 +202,10 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
 def spent(run: Run, saved: Saved, summary: Mapping[str, Any]) -> float:
     """The seconds from the first update to a checkpoint: of the summary, where that was written with it, or
     of the last row before it."""
-    update = saved.start.state.update
-    if summary.get("updates") == update:
-        return float(summary["seconds"])
-    rows = kept_rows(run.folder / METRICS, saved.rows[METRICS])
-    seconds = rows[-1].get("seconds") if rows else 0.0
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
+    told = summary
+    if summary.get("updates") != saved.start.state.update:
+        told = last_row(run.folder / METRICS, saved.rows[METRICS])
+    return float(told.get("seconds", 0))
 
 
 def plan_on(

@@ -35,15 +35,8 @@ from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import Planned
 from hornbook.parameters import count
 from hornbook.records import SOURCE, check, check_summary
-from hornbook.storage import (
-    MOST_HEADER,
-    check_file,
-    check_kind,
-    read_json,
-    read_json_lines,
-    read_toml,
-    reading,
-)
+from hornbook.rows import read_json_lines
+from hornbook.storage import MOST_HEADER, check_file, check_kind, read_json, read_toml, reading
 from hornbook.text import Source, Text, digest, read_text
 from hornbook.text_files import BUILT_IN
 from hornbook.vocabulary import Vocabulary, check_tokens

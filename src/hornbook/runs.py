@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.records import check_metric, check_sample
+from hornbook.rows import Check, sound_json_lines
 from hornbook.run_files import (
     BEST,
     CONFIG,
@@ -36,7 +37,7 @@ from hornbook.run_files import (
     same_text,
     vocabulary_record,
 )
-from hornbook.storage import read_json, read_tensors, sound_json_lines
+from hornbook.storage import read_json, read_tensors
 from hornbook.streams import trained_on
 from hornbook.text import Text, renumbered
 from hornbook.vocabulary import BYTES, UNITS, Vocabulary
@@ -106,7 +107,7 @@ class Run:
         """The texts written so far; none where their file is gone."""
         return self.rows(SAMPLES, check_sample)
 
-    def rows(self, name: str, check: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
+    def rows(self, name: str, check: Check) -> list[dict[str, Any]]:
         """The rows of a file that a training adds to, each checked."""
         path = self.folder / name
         rows, damage = sound_json_lines(path, check) if path.exists() else ([], "")

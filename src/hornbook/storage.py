@@ -10,12 +10,12 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,18 @@ PLACES = {
     **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
     errno.EROFS: "copy it to a disk that can be written, or name another place",
 }  # what to do where the place is at fault
-MOST_JSON = 1 << 26  # bytes of a JSON file, a vocabulary of all code points among them,
-MOST_ROWS = 1 << 32  # of a file of rows,
-MOST_TOML = 1 << 22  # of a TOML file, a list of many texts among them,
+MOST_JSON = 1 << 24  # bytes of a JSON file; the longest, a vocabulary of all code points, has 11 million
+MOST_TOML = 1 << 21  # of a TOML file, a list of many texts among them,
 MOST_HEADER = 1 << 20  # and of the header of a file of weights
-LONGEST_LINE = 5000  # characters in TOML: its reader takes the square of a dotted key's length
+LONGEST_LINE = 5000  # characters in TOML
+# What TOML's reader keeps of a dotted key is the square of its length. Keys are looked for outside of strings
+# and comments; a string without an end is where the reader stops too.
+STRING = re.compile(
+    r'''"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:"{3,5}|\\?\Z)|"(?:[^"\\\n]|\\.)*+"?'''
+    r"""|'''[^']*+(?:'(?!'')[^']*+)*+(?:'{3,5}|\Z)|'[^'\n]*+'?|#[^\n]*+""",
+    re.DOTALL,
+)
+DEEP = re.compile(r"\.[ \t]*+[\w-]++[ \t]*+\.[ \t]*+[\w-]++[ \t]*+\.")  # what is between four parts of a key
 
 
 @contextmanager
@@ -200,46 +207,15 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
-    """Read a file of one JSON record a line, or so many of its first lines at most; a last line without its
-    end is left out. Raises RunFolderError."""
-    with reading(path):
-        check_file(path, MOST_ROWS)
-        with path.open("rb") as file:
-            rows = [json.loads(line) for line in islice(file, most) if line.endswith(b"\n")]
-        if not all(isinstance(row, dict) for row in rows):
-            raise ValueError("a line is not a record")
-        return rows
-
-
-def sound_json_lines(
-    path: Path, check: Callable[[dict[str, Any]], None], most: int | None = None
-) -> tuple[list[dict[str, Any]], str]:
-    """The records of such a file before the first that is damaged, or so many of them at most, and what is
-    wrong with that one; empty where none is. `check` raises ValueError for what is no such record. Raises
-    RunFolderError for what cannot be read at all."""
-    rows: list[dict[str, Any]] = []
-    with reading(path):
-        check_file(path, MOST_ROWS)
-        with path.open("rb") as file:
-            for line in islice(file, most):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    check(row := json.loads(line))
-                except (ValueError, RecursionError) as error:
-                    return rows, str(error)
-                rows.append(row)
-    return rows, ""
-
-
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises RunFolderError."""
+    """Read a TOML file whose keys have three parts at most. Raises RunFolderError."""
     with reading(path):
         check_file(path, MOST_TOML)
         text = path.read_text(encoding="utf-8")
         if max(map(len, text.split("\n"))) > LONGEST_LINE:
             raise ValueError(f"a line has more than {LONGEST_LINE:,} characters")
+        if DEEP.search(STRING.sub("x", text)):
+            raise ValueError("a key has more than three parts")
         return tomllib.loads(text)
 
 

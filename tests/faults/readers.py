@@ -30,6 +30,21 @@ def read_run(folder: Path) -> int:
 
 def resumed(run: Run) -> None:
     """What going on with a run reads."""
+READERS = {
+    "config.toml": lambda run: run.config,
+    "vocabulary.json": lambda run: run.vocabulary,
+    "metrics.jsonl": lambda run: run.metrics,
+    "samples.jsonl": lambda run: run.samples,
+    "summary.json": lambda run: run.summary,
+    "plan.jsonl": lambda run: recorded(run.folder),
+}
+
+
+def read_one(folder: Path, name: str) -> bool:
+    """Read one file of a run, once; whether it was refused."""
+    return refused(READERS[name], folder)
+
+
     saved = last_checkpoint(run.folder, most_bytes(run.config), lambda _: None)
     check_same(run, saved, force=True)
     if saved:

@@ -5,6 +5,7 @@ A quarter of a minute and a gigabyte more than before are what reading may take.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -19,14 +21,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from readers import read_any_text, read_run
+from readers import read_any_text, read_one, read_run
 
 from conftest import LONG, run
+from hornbook import records
+from hornbook.rows import MOST_LINE, MOST_PLAN, MOST_ROWS
+from hornbook.storage import MOST_JSON, MOST_TOML
 
 GIGABYTE, SECONDS = 1 << 30, 15
 CUTS = 400 if LONG else 12
 EXAMPLES = 1500 if LONG else 25
 RUNS = 10_000 if LONG else 150
+LARGEST = MOST_ROWS if LONG else MOST_ROWS // 8  # bytes of a file of many rows
 FLAGS = "--updates 30 --hidden 4 --seq-len 4 --log-every 10 --sample-every 15 --validation 0.01"
 FILES = ("config.toml", "vocabulary.json", "metrics.jsonl", "samples.jsonl", "summary.json", "plan.jsonl")
 WEIGHTS = ("best.safetensors", "last.safetensors", "previous.safetensors")
@@ -66,14 +72,14 @@ def hung(number, frame) -> None:
     raise AssertionError("reading hangs")
 
 
-def read_with(whole: Path, name: str, content: bytes) -> None:
+def read_with(whole: Path, name: str, content: bytes, read: Callable[[Path], object] = read_run) -> None:
     """Read a run of which one file holds something else."""
     copy = whole.parent / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(whole, copy)
     (copy / name).write_bytes(content)
     signal.alarm(SECONDS)
-    read_run(copy)
+    read(copy)
     signal.alarm(0)
 
 
@@ -125,6 +131,48 @@ def test_a_file_with_other_bytes_in_it_is_refused_or_read(whole, name, fuzzed):
             read_with(whole, name, damaged)
 
     look()
+
+
+def repeated(start: bytes, piece: bytes, end: bytes, size: int) -> bytes:
+    """A piece again and again, up to a size."""
+    return start + piece * ((size - len(start) - len(end)) // len(piece)) + end
+
+
+def numbered(line: str, size: int) -> bytes:
+    """Lines up to a size, with a number for each N in them."""
+    count = size // (len(line) + 7 * line.count("N"))
+    return "".join(f"{line.replace('N', str(number))}\n" for number in range(count)).encode()
+
+
+PARTS = ".a" * 2400
+ROW = json.dumps(dict.fromkeys(records.METRIC, 1), separators=(",", ":"))
+LARGE = {
+    "keys of many parts": ("config.toml", lambda: numbered(f"N{PARTS} = 1", MOST_TOML)),
+    "tables of many parts": ("config.toml", lambda: numbered(f"[N{PARTS}]", MOST_TOML)),
+    "keys in a table": (
+        "config.toml",
+        lambda: b'x = {t = """\n' + numbered(f'""", N{PARTS} = [], tN = """', MOST_TOML - 99) + b'"""}',
+    ),
+    "tables": ("config.toml", lambda: numbered("[N.b.c]", MOST_TOML)),
+    "tables in a line": ("config.toml", lambda: numbered("N.b.c = {}", MOST_TOML)),
+    "lists": ("vocabulary.json", lambda: repeated(b"[", b"[],", b"[]]", MOST_JSON)),
+    "records": ("summary.json", lambda: repeated(b"[", b'{"":{}},', b"[]]", MOST_JSON)),
+    "short rows": ("metrics.jsonl", lambda: repeated(b"", ROW.encode() + b"\n", b"", LARGEST)),
+    "rows with lists": (
+        "metrics.jsonl",
+        lambda: repeated(b"", f'{ROW[:-1]},"":[{"[]," * 20_000}[]]}}\n'.encode(), b"", LARGEST // 4),
+    ),
+    "a row of lists": ("samples.jsonl", lambda: repeated(b'{"":[', b"[],", b"[]]}\n", MOST_LINE)),
+    "a row of texts": ("samples.jsonl", lambda: repeated(b'{"":[', b'"",', b'""]}\n', MOST_LINE)),
+    "a row without an end": ("samples.jsonl", lambda: b'"' + b'\\"' * (MOST_LINE // 2 + 1)),
+    "empty rows": ("plan.jsonl", lambda: repeated(b"", b"{}\n", b"", MOST_PLAN)),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), LARGE.values(), ids=LARGE)
+def test_a_file_as_large_as_it_may_be_is_refused_or_read(whole, name, content, fuzzed):
+    with fuzzed():
+        read_with(whole, name, content(), lambda folder: read_one(folder, name))
 
 
 def test_any_bytes_are_a_text_or_refused(tmp_path, fuzzed):
