@@ -313,6 +313,25 @@ def test_texts_without_an_end_are_looked_at_once(tmp_path, content):
         read_toml(tmp_path / "a.toml")
 
 
+def header_only(dtype, size):
+    """A file of weights with one array of a type."""
+    about = {"dtype": dtype, "shape": [8], "data_offsets": [0, size]}
+    words = json.dumps({"__metadata__": {"hornbook": "{}"}, "W": about}).encode()
+    return len(words).to_bytes(8, "little") + words + bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [("F4", 4), ("F6_E2M3", 6), ("F6_E3M2", 6), ("F8_E5M2", 8), ("F8_E4M3", 8), ("F8_E8M0", 8), ("C64", 64),
+     ("BOOL", 8), ("U8", 8), ("I8", 8), ("I16", 16), ("U16", 16), ("F16", 16), ("BF16", 16), ("I32", 32),
+     ("U32", 32), ("I64", 64), ("U64", 64)],
+)  # fmt: skip
+def test_weights_of_another_type_are_refused_also_where_numpy_lacks_it(tmp_path, dtype, size):
+    (tmp_path / "a.safetensors").write_bytes(header_only(dtype, size))
+    with pytest.raises(RunFolderError, match=r"a\.safetensors is damaged or not hornbook's"):
+        read_tensors(tmp_path / "a.safetensors")
+
+
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"hornbook": "no json"}, {"hornbook": "[1]"}])
 def test_tensors_without_our_record_are_not_ours(tmp_path, metadata):
     safetensors.numpy.save_file({"x": np.ones(3)}, tmp_path / "a.safetensors", metadata=metadata)

@@ -38,6 +38,7 @@ PLACES = {
 MOST_JSON = 1 << 24  # bytes of a JSON file; the longest, a vocabulary of all code points, has 11 million
 MOST_TOML = 1 << 21  # of a TOML file, a list of many texts among them,
 MOST_HEADER = 1 << 20  # and of the header of a file of weights
+KINDS = ("F32", "F64")  # of the numbers in them
 LONGEST_LINE = 5000  # characters in TOML
 # What TOML's reader keeps of a dotted key is the square of its length. Keys are looked for outside of strings
 # and comments; a string without an end is where the reader stops too.
@@ -227,12 +228,20 @@ def read_tensors(path: Path, most: int | None = None) -> tuple[dict[str, Array],
         check_header(path)
         with safetensors.safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {})["hornbook"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: tensor_of(file, name) for name in file.keys()}  # noqa: SIM118
         if not isinstance(about, dict):
             raise ValueError("the record about its arrays is not a record")
         if about.pop(CHECKSUM) != checksum(tensors, about):
             raise ValueError("its checksum is not that of what it holds")
         return tensors, about
+
+
+def tensor_of(file: Any, name: str) -> Array:
+    """An array of an open file. Raises ValueError for a type that no run has: NumPy lacks some."""
+    kind = file.get_slice(name).get_dtype()
+    if kind not in KINDS:
+        raise ValueError(f"{name} is of type {kind}; expected {' or '.join(KINDS)}")
+    return np.asarray(file.get_tensor(name))
 
 
 def check_header(path: Path) -> None:
