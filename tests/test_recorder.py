@@ -302,3 +302,9 @@ def test_a_best_update_among_the_first_hundred_is_told(update, told):
 
 def test_a_run_that_ended_worse_than_it_began_is_told_so():
     assert "diverged" in early_best({"best_update": 3, "first_loss": 90.0, "last_smooth_loss": 140.0})
+
+
+@pytest.mark.parametrize("missing", ["first_loss", "last_smooth_loss"])
+def test_a_short_run_without_one_of_the_two_losses_is_told_as_short(missing):
+    summary = {"best_update": 3, "first_loss": 90.0, "last_smooth_loss": 140.0, missing: None}
+    assert "too short" in early_best(summary)

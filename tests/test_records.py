@@ -9,11 +9,11 @@ import shutil
 import pytest
 
 from hornbook import Run, RunFolderError, Text, train
-from hornbook.records import EVALUATED, METRIC, SAMPLE, SUMMARY, VALIDATION, check
+from hornbook.records import MAYBE, METRIC, NUMBER, SAMPLE, SUMMARY, VALIDATION, check
 
 FILES = {"metrics.jsonl": METRIC, "samples.jsonl": SAMPLE, "summary.json": SUMMARY}
-FITTING = {"a number or null": None, "a text": "1", "true or false": True}
-WRONG = (None, [], {}, "1", True, 10**400, -(10**400))
+FITTING = {MAYBE: None, "a text": "1", "true or false": True}
+WRONG = (None, [], {}, "1", True, 10**400, -(10**400), 2**63, math.inf, -math.inf, math.nan)
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +76,23 @@ def test_a_validation_in_a_row_of_metrics_is_checked(run):
     rows = [row for row in run.metrics if "validation" in row]
     assert rows
     (run.folder / "metrics.jsonl").write_text(json.dumps({**rows[0], "validation": "low"}) + "\n")
-    with pytest.raises(RunFolderError, match="validation is missing or not a number"):
+    with pytest.raises(RunFolderError, match="validation is missing or not a finite number"):
         run.metrics  # noqa: B018
 
 
-def test_numbers_that_json_does_not_have_are_numbers_all_the_same():
-    check({"validation": math.inf}, EVALUATED)
+def test_a_whole_number_counts_and_is_none_below_0():
+    for number in (0, 2**63 - 1):  # the largest seed
+        check({"update": number, "text": "", "model": ""}, SAMPLE)
+    with pytest.raises(ValueError, match="update is missing or not a whole number from 0"):
+        check({"update": -1, "text": "", "model": ""}, SAMPLE)
+    check({"a": -1, "b": -0.5}, {"a": NUMBER, "b": MAYBE})
+
+
+def test_of_a_row_nothing_is_kept_but_what_it_has_to_hold(run):
+    rows = [{**row, "more": [1]} for row in run.metrics]
+    (run.folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [set(row) - {"validation"} for row in run.metrics] == [set(METRIC)] * len(rows)
+    assert ["validation" in row for row in run.metrics] == ["validation" in row for row in rows]
 
 
 @pytest.mark.parametrize("record", [[], "a", 5, None])

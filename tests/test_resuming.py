@@ -20,6 +20,7 @@ from hornbook.calibration import arranged
 from hornbook.cells import CELLS
 from hornbook.checkpoints import made_then, read_checkpoint
 from hornbook.cli.display import Display
+from hornbook.config import LONGEST
 from hornbook.engines import ENGINES
 from hornbook.engines.native import ISA_VARIABLE, core, levels, load
 from hornbook.events import Planned
@@ -27,7 +28,7 @@ from hornbook.facade import resume_into, train_into
 from hornbook.locks import Lock
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.plan import Plan
-from hornbook.resuming import Further, finished
+from hornbook.resuming import Further, finished, spent
 from hornbook.run_files import read_plan
 from hornbook.runs import Run
 from hornbook.storage import read_tensors, write_tensors
@@ -545,6 +546,33 @@ def test_nor_where_its_plan_is_lost_and_it_is_forced(tmp_path, slices):
     (run.folder / "summary.json").write_text(json.dumps({**run.summary, "finished": False}))
     run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
     assert (run.summary["updates"], run.summary["finished"]) == (WHOLE, True)
+
+
+def with_summary(run: Run, **changes) -> None:
+    """Write other figures into the summary of a run."""
+    path = run.folder / "summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("changes", [{"updates": -1, "finished": True}, {"seconds": math.nan}])
+def test_a_summary_that_cannot_be_is_written_anew(tmp_path, changes):
+    run = by_time(tmp_path / "a", Ending(20))
+    with_summary(run, **changes)
+    with pytest.warns(UserWarning, match=r"summary\.json is damaged .* it is written anew"):
+        run = hornbook.resume(run.folder, TEXT, quiet=True)
+    assert run.summary["finished"]
+
+
+@pytest.mark.parametrize("seconds", [-1e300, 1e300])
+def test_seconds_that_cannot_be_do_not_keep_a_run_from_being_saved(tmp_path, seconds):
+    run = start(tmp_path / "a", Ending(5))
+    with_summary(run, seconds=seconds)
+    saved = read_checkpoint(run.folder / "last.safetensors")
+    assert 0 <= spent(run, saved, run.summary) <= 60 * LONGEST
+    rows = [{**row, "seconds": seconds} for row in run.metrics]
+    (run.folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert 0 <= spent(run, saved, {}) <= 60 * LONGEST
+    assert further(run.folder).summary["finished"]
 
 
 # What does not fit

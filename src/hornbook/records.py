@@ -5,14 +5,15 @@ Numbers are such that they can be printed and drawn; whole ones have a limit, si
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-LARGEST = 10**18  # of a whole number
+LARGEST = 2**63 - 1  # of a whole number, as TOML has it
 WHOLE, NUMBER, MAYBE, TEXT, TRUTH = (
-    "a whole number",
-    "a number",
-    "a number or null",
+    "a whole number from 0",
+    "a finite number",
+    "a finite number or null",
     "a text",
     "true or false",
 )
@@ -57,8 +58,11 @@ def is_a(kind: str, value: object) -> bool:
     if value is None or isinstance(value, bool):
         return kind == (MAYBE if value is None else TRUTH)
     if isinstance(value, int):
-        return kind in (WHOLE, NUMBER, MAYBE) and abs(value) <= LARGEST
-    return (isinstance(value, float) and kind in (NUMBER, MAYBE)) or (isinstance(value, str) and kind == TEXT)
+        low = 0 if kind == WHOLE else -LARGEST
+        return kind in (WHOLE, NUMBER, MAYBE) and low <= value <= LARGEST
+    if isinstance(value, float):
+        return kind in (NUMBER, MAYBE) and math.isfinite(value)
+    return isinstance(value, str) and kind == TEXT
 
 
 def kept(record: Mapping[str, Any], form: Form) -> dict[str, Any]:

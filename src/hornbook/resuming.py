@@ -201,11 +201,11 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
 
 def spent(run: Run, saved: Saved, summary: Mapping[str, Any]) -> float:
     """The seconds from the first update to a checkpoint: of the summary, where that was written with it, or
-    of the last row before it."""
+    of the last row before it; no more than a run by time may have, since a plan is made from them."""
     told = summary
     if summary.get("updates") != saved.start.state.update:
         told = last_row(run.folder / METRICS, saved.rows[METRICS])
-    return float(told.get("seconds", 0))
+    return min(max(float(told.get("seconds", 0)), 0.0), 60.0 * LONGEST)
 
 
 def plan_on(

@@ -8,6 +8,7 @@ from hornbook import Run, read_text
 from hornbook.checkpoints import last_checkpoint
 from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
+from hornbook.recorder import early_best
 from hornbook.remains import recorded, sound_summary
 from hornbook.resuming import check_same, finished, spent
 from hornbook.run_files import most_bytes
@@ -19,6 +20,7 @@ def read_run(folder: Path) -> int:
     steps = (
         lambda run: words(row_of(run.folder)),
         lambda run: told(run.config, run.summary),
+        lambda run: run.summary and early_best(run.summary),
         lambda run: (run.metrics, run.samples, recorded(run.folder), finished(run)),
         lambda run: run.model().sample(5),
         lambda run: run.model("last").sample(5),
@@ -28,8 +30,6 @@ def read_run(folder: Path) -> int:
     return sum(refused(step, folder) for step in steps)
 
 
-def resumed(run: Run) -> None:
-    """What going on with a run reads."""
 READERS = {
     "config.toml": lambda run: run.config,
     "vocabulary.json": lambda run: run.vocabulary,
@@ -45,6 +45,8 @@ def read_one(folder: Path, name: str) -> bool:
     return refused(READERS[name], folder)
 
 
+def resumed(run: Run) -> None:
+    """What going on with a run reads."""
     saved = last_checkpoint(run.folder, most_bytes(run.config), lambda _: None)
     check_same(run, saved, force=True)
     if saved:

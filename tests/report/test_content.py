@@ -220,6 +220,12 @@ def test_a_run_that_is_still_training_says_how_far_it_came(run):
     assert "not finished: 400 of 400 updates" in told
 
 
+def test_the_losses_are_told_over_the_characters_that_the_settings_have(run):
+    summary = run.folder / "summary.json"
+    summary.write_text(summary.read_text().replace('"seq_len": 5', '"seq_len": 0'))
+    assert f"{run.summary['best_smooth_loss']:.2f} nats over 5 characters" in words(report_of(run))
+
+
 def test_a_run_whose_text_is_gone_shows_all_that_needs_no_text(run):
     document = damaged(run, text=False)
     assert [s.title for s in document.sections] == SECTIONS

@@ -260,9 +260,9 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
     """The figures and the passage of a run."""
     from hornbook.cli.words import loss_words
 
-    if summary["best_smooth_loss"] is None:
+    if None in (summary["best_smooth_loss"], summary["last_smooth_loss"]):
         return
-    seq_len = summary["seq_len"]
+    seq_len = run.config.training.seq_len
     if summary["finished"]:
         print(f"\nThe best model, of update {summary['best_update']:,}, writes:\n")
         print(printable(run.samples[-1]["text"]))

@@ -219,13 +219,14 @@ def by_validation(summary: dict[str, Any]) -> bool:
     return summary.get("best_by") == VALIDATION_LOSS or bool(summary.get("validation"))
 
 
-def chosen_by(summary: dict[str, Any]) -> tuple[str | Span, ...]:
-    """By which loss the best model was chosen, and this, where it is known."""
+def chosen_by(summary: dict[str, Any], seq_len: int) -> tuple[str | Span, ...]:
+    """By which loss the best model was chosen, and this, where it is known; losses are sums over so many
+    characters."""
     validation = summary.get("validation")
     if by_validation(summary) and not validation:
         return ("The best model is the one with the lowest loss on what was held out",)
     if not validation:
-        words = loss_words(summary["best_smooth_loss"], summary["seq_len"])
+        words = loss_words(summary["best_smooth_loss"], seq_len)
         return "The best model is the one with the lowest smooth loss, ", strong(words)
     nats, bits = validation["nats_per_character"], validation["bits_per_character"]
     return (
@@ -246,7 +247,7 @@ def best_model(subject: Subject) -> Section:
         "Best model",
         (
             say(
-                *chosen_by(summary),
+                *chosen_by(summary, subject.run.config.training.seq_len),
                 f", reached by update {summary['best_update']:,}. The {len(subject.passage):,} characters "
                 "that it writes:",
             ),
