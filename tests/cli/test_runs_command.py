@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
+
+import pytest
 
 from hornbook import Run
 
@@ -107,3 +111,41 @@ def test_figures_are_whole_where_the_output_is_no_wide_terminal(hornbook, run, m
     assert "finished" in out
     assert "characters/s" in out
     assert str(Path("runs/book")) in out
+
+
+TIMES = {
+    "a time of TOML": "1999-01-01T00:00:00Z",
+    "before the first year": '"0001-01-01T00:00:00+14:00"',
+    "after the last year": '"9999-12-31T23:59:59-14:00"',
+    "a number": "5",
+    "a list": "[1]",
+}
+
+
+@pytest.mark.parametrize("started", TIMES.values(), ids=TIMES)
+def test_a_strange_start_of_one_run_does_not_hide_the_others(hornbook, run, started):
+    shutil.copytree(run, run.with_name("bad"))
+    config = run.with_name("bad") / "config.toml"
+    head, _ = config.read_text().split('started = "')
+    config.write_text(f"{head}started = {started}\n")
+    told = hornbook("runs")
+    assert told.code == 0
+    assert told.out.count("finished") == 2
+    rows = json.loads(hornbook("runs", "--json").out)
+    assert {row["run"] for row in rows} == {"runs/bad", "runs/book"}
+    assert all(isinstance(row["started"], str) for row in rows)
+
+
+def test_a_folder_that_may_not_be_looked_into_does_not_hide_the_others(hornbook, run, monkeypatch):
+    shutil.copytree(run, run.with_name("shut"))
+
+    def look(path):
+        if path.parent.name == "shut":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return True
+
+    monkeypatch.setattr("pathlib.Path.exists", look)
+    told = hornbook("runs")
+    assert told.code == 0
+    assert "not a run" in next(line for line in told.out.splitlines() if "runs/shut" in line)
+    assert "finished" in told.out

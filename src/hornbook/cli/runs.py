@@ -63,7 +63,7 @@ def row_of(path: Path) -> dict[str, Any]:
     try:
         run, state = Run(path), "damaged"
         return {"run": str(path), **figures(run)}
-    except HornbookError as error:
+    except (HornbookError, OSError) as error:  # such as a folder that may not be looked into
         return {"run": str(path), "problem": str(error), "state": state}
 
 
@@ -75,7 +75,8 @@ def figures(run: Run) -> dict[str, Any]:
     summary = run.summary
     told = {key: summary.get(key) for key in (*keys, "seconds", "finished")}
     told["text"] = run.config.text["name"]
-    told |= {"started": run.config.made.get("started"), "running": under_way(run.folder)}
+    started = run.config.made.get("started")
+    told |= {"started": None if started is None else str(started), "running": under_way(run.folder)}
     last = summary.get("last_smooth_loss")
     told["last_nats_per_character"] = None if last is None else last / run.config.training.seq_len
     return {**told, **best_of(summary)}
@@ -134,8 +135,9 @@ def number(value: Any, form: str) -> str:
 
 
 def when(started: object) -> str:
-    """A start in local time, to the minute."""
+    """A start in local time, to the minute; a dash for what is no time, or is before the first or after the
+    last year there is."""
     try:
         return datetime.fromisoformat(str(started)).astimezone().strftime("%d %b %H:%M")
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return "-"
