@@ -393,10 +393,19 @@ def test_a_large_offset_is_written_with_thousands() -> None:
         sum(len(block) for block in blocks)
 
 
-@pytest.mark.parametrize("encoding", ["utf-9", "", "a\0b", "base64", "hex", "rot13"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-9", "", "a\0b", "base64", "hex", "rot13", "punycode", "IDNA", "undefined"]
+)
 def test_an_encoding_that_is_none_is_refused(book: Path, encoding: str) -> None:
     with pytest.raises(TextError, match="unknown encoding"):
         read_text(book, encoding=encoding)
+
+
+@pytest.mark.parametrize(("encoding", "start"), [("utf-7", b"ab+"), ("unicode_escape", b"ab\\N{")])
+def test_a_character_that_does_not_end_is_refused_and_not_decoded_again_and_again(tmp_path, encoding, start):
+    (tmp_path / "a.txt").write_bytes(start + b"A" * (3 << 20))
+    with pytest.raises(TextError, match=f"a.txt is not {encoding}: the byte at offset 2 does not fit"):
+        read_text(tmp_path / "a.txt", encoding=encoding)
 
 
 def test_newlines_are_made_lf_or_kept(book: Path) -> None:

@@ -20,7 +20,9 @@ from hornbook.vocabulary import check_tokens
 
 BUILT_IN = "python-reference"
 BLOCK_BYTES = 1 << 18  # so few that a block's characters stay in the processor's cache
+MOST_PENDING = 1 << 20  # bytes whose character has no end yet: they are decoded again with each block
 BYTE_ORDER_MARK = "\ufeff"
+NO_ENCODINGS = ("idna", "punycode", "undefined")  # of names, in the square of their length; of nothing
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -42,7 +44,8 @@ class Manner:
     def check_characters(self) -> None:
         """Raise TextError unless the encoding is known and `newlines` is `lf` or `keep`."""
         try:
-            known = codecs.lookup(self.encoding)._is_text_encoding
+            found = codecs.lookup(self.encoding)
+            known = found._is_text_encoding and found.name not in NO_ENCODINGS
         except (LookupError, ValueError):
             known = False
         if not known:
@@ -159,3 +162,5 @@ def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterat
             text = text.replace("\r\n", "\n") if "\r" in text else text  # to look first is much faster
         if text:
             yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+            if pending > MOST_PENDING:
+                raise UnicodeError
