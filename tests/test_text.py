@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hornbook import text_files
-from hornbook.errors import TextError
+from hornbook.errors import StorageError, TextError
 from hornbook.text import Text, oddities, read_text, smallest_type
 from hornbook.text_files import BUILT_IN, Manner
 from hornbook.vocabulary import BYTES, Vocabulary
@@ -406,6 +407,39 @@ def test_a_character_that_does_not_end_is_refused_and_not_decoded_again_and_agai
     (tmp_path / "a.txt").write_bytes(start + b"A" * (3 << 20))
     with pytest.raises(TextError, match=f"a.txt is not {encoding}: the byte at offset 2 does not fit"):
         read_text(tmp_path / "a.txt", encoding=encoding)
+
+
+class Failing(io.BytesIO):
+    """A file that cannot be read to its end."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(size)
+
+
+def test_what_cannot_be_read_to_its_end_is_told_of_the_text(monkeypatch):
+    blocks = text_files.codes(Failing(b"abc"), "/a/book.txt", Manner())
+    with pytest.raises(TextError, match=r"/a/book.txt: Input/output error; name a text file"):
+        list(blocks)
+    monkeypatch.setattr("sys.stdin", Stdin(b""))
+    monkeypatch.setattr("sys.stdin.buffer", Failing(b"abc"))
+    with pytest.raises(TextError, match="standard input: Input/output error"):
+        read_text("-")
+
+
+def test_standard_input_that_was_closed_is_told(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(TextError, match="there is no standard input, since it was closed"):
+        read_text("-")
+
+
+def test_no_room_for_standard_input_is_told_of_the_disk(monkeypatch):
+    full = open("/dev/full", "wb+", buffering=0)
+    monkeypatch.setattr("sys.stdin", Stdin(b"abc" * 100_000))
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: full)
+    with full, pytest.raises(StorageError, match=r"input does not fit into .*: No space left on device"):
+        read_text("-")
 
 
 def test_newlines_are_made_lf_or_kept(book: Path) -> None:

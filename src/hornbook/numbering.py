@@ -15,8 +15,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.errors import StorageError, TextError
-from hornbook.text_files import Manner, codes
+from hornbook.errors import TextError
+from hornbook.text_files import Manner, being_kept, codes
 from hornbook.vocabulary import BYTES, Vocabulary, code_row
 
 CODE_POINTS = 0x110000
@@ -89,15 +89,9 @@ class Numbering:
 
 def stored(blocks: Iterable[Ids], kind: Kind, total: int) -> Ids:
     """Numbers, block by block, as one memory-mapped row in a file that has no name any more, so that nothing
-    is left behind however the process ends."""
-    try:
-        with tempfile.TemporaryFile(prefix="hornbook-") as store:
-            for block in blocks:
-                store.write(block.data)
-            store.flush()
-            return np.memmap(store, dtype=kind, mode="r", shape=(total,))
-    except OSError as error:
-        folder = tempfile.gettempdir()
-        raise StorageError(
-            f"the encoded text does not fit into {folder}: {error.strerror}; free it"
-        ) from error
+    is left behind however the process ends. Raises StorageError where there is no room for them."""
+    with being_kept("the encoded text"), tempfile.TemporaryFile(prefix="hornbook-") as store:
+        for block in blocks:
+            store.write(block.data)
+        store.flush()
+        return np.memmap(store, dtype=kind, mode="r", shape=(total,))

@@ -29,7 +29,7 @@ from hornbook.errors import HornbookError, StorageError
 from hornbook.locks import locked
 from hornbook.numbering import Files, Ids, Kind, Numbering, smallest_type, stored
 from hornbook.storage import read_json, write_json
-from hornbook.text_files import Manner
+from hornbook.text_files import Manner, being_read
 from hornbook.vocabulary import Vocabulary
 
 LEAST = 8_000_000  # bytes of a text that is kept; a smaller one is numbered in a tenth of a second
@@ -56,10 +56,16 @@ def numbered(files: Files, manner: Manner) -> Numbered:
     as `Numbering` does, StorageError where there is no room for them anywhere."""
     if sum(os.fstat(file.fileno()).st_size for _, file in files) < LEAST:
         return in_passing(Numbering.of(files, manner))
-    digests = [cache.content(file, label if label.startswith("/") else None) for label, file in files]
+    digests = [content(file, label) for label, file in files]
     entry = Entry.of(digests, manner)
     found = entry.read(digests)
     return found or entry.made(Numbering.of(files, manner), digests)
+
+
+def content(file: IO[bytes], label: str) -> str:
+    """The SHA-256 of a file's bytes. Raises TextError where it cannot be read."""
+    with being_read(label):
+        return cache.content(file, label if label.startswith("/") else None)
 
 
 def in_passing(numbering: Numbering) -> Numbered:

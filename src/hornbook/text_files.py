@@ -7,7 +7,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.errors import TextError
+from hornbook.errors import StorageError, TextError
 from hornbook.vocabulary import check_tokens
 
 BUILT_IN = "python-reference"
@@ -70,31 +70,62 @@ def opened(names: Sequence[str]) -> Iterator[list[tuple[str, IO[bytes]]]]:
 def open_one(name: str) -> tuple[str, IO[bytes]]:
     """A named file, standard input (`-`, spooled to a temporary file) or the built-in text."""
     if name == "-":
-        return "-", spooled(sys.stdin.buffer)
+        if sys.stdin is None:
+            raise TextError("there is no standard input, since it was closed; name a text file instead")
+        return "-", spooled(sys.stdin.buffer, "-")
     if "\0" in name:
         raise TextError(f"{name!r} is not a file name; name a text file that can be read")
     path = Path(name)
     if name == BUILT_IN and not path.exists():
-        return BUILT_IN, spooled(io.BytesIO(built_in_text().encode()))
-    try:
+        return BUILT_IN, spooled(io.BytesIO(built_in_text().encode()), BUILT_IN)
+    with being_read(name):
         if path.is_dir():
             raise TextError(f"{name} is a folder; name the text files in it instead")
         file = path.open("rb")
         if not file.seekable():  # a named pipe
             with file:
-                return "-", spooled(file)
+                return "-", spooled(file, name)
         return writable(str(path.resolve())), file
+
+
+@contextmanager
+def being_read(label: str) -> Iterator[None]:
+    """Turn what the system says of a text into a TextError that names it."""
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or "cannot be read"
-        raise TextError(f"{name}: {reason}; name a text file that can be read") from error
+        raise TextError(f"{named(label)}: {reason}; name a text file that can be read") from error
 
 
-def spooled(source: IO[bytes]) -> IO[bytes]:
-    """All of a source, in a temporary file that can be read twice."""
-    spool = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
-    for block in iter(lambda: source.read(BLOCK_BYTES), b""):
-        spool.write(block)
-    spool.seek(0)
+def named(label: str) -> str:
+    """What a file is called in a message."""
+    return "standard input" if label == "-" else label
+
+
+@contextmanager
+def being_kept(what: str) -> Iterator[None]:
+    """Turn what the system says of a temporary file into a StorageError that says what does not fit there."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.tempdir or "the folder for temporary files"  # not known where none can be written
+        raise StorageError(
+            f"{what} does not fit into {folder}: {error.strerror or error}; make room there, or name another "
+            "folder in TMPDIR"
+        ) from error
+
+
+def spooled(source: IO[bytes], label: str) -> IO[bytes]:
+    """All of a source, in a temporary file that can be read twice. Raises TextError where it cannot be read,
+    StorageError where there is no room for it."""
+    with being_kept(named(label)), ExitStack() as closing:
+        spool = cast(IO[bytes], tempfile.TemporaryFile(prefix="hornbook-"))
+        closing.callback(spool.close)
+        for block in hashed(source, label, None):
+            spool.write(block)
+        spool.seek(0)  # writes what is left
+        closing.pop_all()
     return spool
 
 
@@ -119,17 +150,20 @@ def built_in_text() -> str:
 def codes(file: IO[bytes], label: str, manner: Manner, digest: Any = None) -> Iterator[Codes]:
     """The symbols of a file from its start, a block at a time: bytes, or characters as code points."""
     file.seek(0)
-    blocks = hashed(file, digest)
+    blocks = hashed(file, label, digest)
     return as_bytes(blocks) if manner.tokens == "bytes" else as_characters(blocks, label, manner)
 
 
-def hashed(file: IO[bytes], digest: Any) -> Iterator[bytes]:
-    """The blocks of a file, which are added to a digest on the way; an empty one ends it."""
-    while block := file.read(BLOCK_BYTES):
+def hashed(file: IO[bytes], label: str, digest: Any) -> Iterator[bytes]:
+    """The blocks of a file, which are added to a digest on the way; an empty one ends it. Raises TextError
+    where it cannot be read."""
+    block = b"-"
+    while block:
+        with being_read(label):
+            block = file.read(BLOCK_BYTES)
         if digest is not None:
             digest.update(block)
         yield block
-    yield b""
 
 
 def as_bytes(blocks: Iterator[bytes]) -> Iterator[Codes]:
@@ -144,12 +178,13 @@ def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterat
     for block in blocks:
         pending = len(decoder.getstate()[0])
         try:
+            if pending > MOST_PENDING:
+                raise UnicodeError
             text = held + decoder.decode(block, final=not block)
         except UnicodeError as error:
             at = offset - pending + getattr(error, "start", 0)
-            what = "standard input" if label == "-" else label
             raise TextError(
-                f"{what} is not {manner.encoding}: the byte at offset {at:,} does not fit; name its "
+                f"{named(label)} is not {manner.encoding}: the byte at offset {at:,} does not fit; name its "
                 "encoding, for example --encoding latin-1, or train on it with --tokens bytes"
             ) from error
         offset += len(block)
@@ -162,5 +197,3 @@ def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterat
             text = text.replace("\r\n", "\n") if "\r" in text else text  # to look first is much faster
         if text:
             yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-            if pending > MOST_PENDING:
-                raise UnicodeError

@@ -233,5 +233,6 @@ def choose_display(seq_len: int, quiet: bool = False, as_json: bool = False, hea
         return JsonDisplay(seq_len)
     if quiet:
         return Display(seq_len)
-    capable = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    capable = terminal and os.environ.get("TERM") not in ("dumb", "unknown")
     return LiveDisplay(seq_len, heading) if capable else PlainDisplay(seq_len, heading)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -115,6 +116,7 @@ def options(
 def main() -> None:
     """The entry point. What a terminal's encoding does not have is shown as a question mark, and Ctrl-C is
     an interrupt from here to the end of the command; what has listened for it until then is put back."""
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -128,3 +130,16 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def open_streams() -> None:
+    """Send nowhere what goes to a standard stream that was closed, as by `>&-`, and let no file that is
+    opened later take its number. Standard input stays missing, which is told when it is to be read."""
+    if sys.stdin is None:
+        os.open(os.devnull, os.O_RDONLY)
+    sys.stdout, sys.stderr = (stream or nowhere() for stream in (sys.stdout, sys.stderr))
+
+
+def nowhere() -> TextIO:
+    """What is written here is lost."""
+    return open(os.devnull, "w", encoding="utf-8")
