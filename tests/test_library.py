@@ -16,6 +16,7 @@ import pytest
 import hornbook
 from hornbook import Finished, Text, train_events
 from hornbook.engines import ENGINES
+from hornbook.report.charts import drawing
 
 TEXT = Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
 SMALL = {"hidden": 6, "seq_len": 5, "updates": 40, "streams": 3, "threads": 2, "sample_every": 10}
@@ -89,3 +90,21 @@ def test_a_training_in_a_thread_keeps_a_run_that_goes_on(tmp_path):
     worker.start()
     worker.join()
     assert hornbook.Run(tmp_path / "a").summary["updates"] == 50
+
+
+def test_two_threads_that_draw_at_once_leave_no_style_behind():
+    before = {key: str(value) for key, value in mpl.rcParams.items()}
+    inside = threading.Event()
+
+    def draw() -> None:
+        with drawing({"font.size": 21}):
+            inside.set()
+
+    other = threading.Thread(target=draw)
+    with drawing({"font.size": 20}):
+        other.start()
+        assert not inside.wait(0.2)
+        assert mpl.rcParams["font.size"] == 20
+    other.join()
+    assert inside.is_set()
+    assert {key: str(value) for key, value in mpl.rcParams.items()} == before

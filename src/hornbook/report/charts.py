@@ -8,8 +8,10 @@ in one page. No address of anything outside is left in them but the name of SVG 
 from __future__ import annotations
 
 import re
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +55,17 @@ IDENTIFIER = re.compile(r' id="([^"]+)"')
 REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]+)')
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 MOST_POINTS = 1500
+DRAWING = threading.RLock()  # matplotlib's settings are one for the process
+
+
+@contextmanager
+def drawing(style: Any) -> Iterator[None]:
+    """While it is entered, matplotlib draws in a style, for one thread at a time: two that put its settings
+    back in any order would leave this style behind."""
+    import matplotlib as mpl
+
+    with DRAWING, mpl.rc_context(style):
+        yield
 
 
 def chart(
@@ -65,11 +78,10 @@ def chart(
 ) -> str:
     """One panel as SVG: `draw` draws on its axes. Panels stay apart so that they can stand below each other
     where there is no room beside."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    with mpl.rc_context(STYLE):
+    with drawing(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         axes.set_title(title, loc="left")

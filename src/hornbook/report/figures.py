@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hornbook.report.charts import drawing
 from hornbook.runs import Run
 from hornbook.storage import write_whole
 
@@ -52,10 +53,9 @@ def rehearsed() -> float:
 
 def drawn(rows: Rows, summary: dict[str, Any], seq_len: int) -> dict[str, bytes]:
     """The figure in its forms, by the name of their files."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE):
+    with drawing(STYLE):
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         updates = [row["update"] for row in rows]
