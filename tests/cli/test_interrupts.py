@@ -225,3 +225,25 @@ def test_in_another_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert seen == [(signal.getsignal(signal.SIGINT), False)]
+
+
+def test_a_handler_that_is_not_pythons_is_left_alone(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr("signal.getsignal", lambda number: None)  # as it is for one of a program in C
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert not interrupts.stop()
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+def test_the_command_leaves_such_a_handler_alone(start, finish):
+    program = """
+import signal, sys
+from hornbook.cli.main import main
+signal.getsignal = lambda number: None
+sys.argv[1:] = ["--version"]
+main()
+"""
+    ended = finish(start(program=program))
+    assert (ended.code, ended.err) == (0, "")

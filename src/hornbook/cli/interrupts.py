@@ -16,7 +16,8 @@ ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, an end of the
 
 class Interrupts:
     """While it is entered, a first signal is only kept as `asked`; a second one raises KeyboardInterrupt. In
-    a thread other than the main one signals are left alone."""
+    a thread other than the main one signals are left alone, and so are those that are ignored or that a
+    program in another language has taken."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -57,5 +58,6 @@ def hush_closed() -> None:
 
 
 def heard(number: signal.Signals) -> bool:
-    """Whether a signal is not to be ignored, as `nohup` has it for a closed terminal."""
-    return signal.getsignal(number) is not signal.SIG_IGN
+    """Whether a signal may be taken: it is not ignored, as `nohup` has it for a closed terminal, and its
+    handler, which is None where it was not set from Python, can be put back."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)

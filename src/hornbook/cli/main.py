@@ -129,7 +129,8 @@ def main() -> None:
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     finally:
-        signal.signal(signal.SIGINT, before)
+        if before is not None:  # None is what a program in another language has put there
+            signal.signal(signal.SIGINT, before)
 
 
 def open_streams() -> None:
