@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -263,3 +264,38 @@ def test_on_a_terminal_the_check_shows_a_bar_and_a_table(book):
 def test_the_form_fits_where_the_output_goes(monkeypatch, terminal, quiet, as_json, kind):
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
     assert type(choose_display(25, quiet, as_json)) is kind
+
+
+# What a heading or a name holds
+
+
+HEADING = "runs/book[v2] :smile: x[/y] \x1b]0;a\x07"
+
+
+def test_a_heading_is_shown_as_it_is_and_steers_nothing(capsys):
+    with PlainDisplay(25, HEADING):
+        pass
+    plain = capsys.readouterr().out
+    console = Console(file=io.StringIO(), width=120)
+    with LiveDisplay(25, HEADING, console):
+        pass
+    for shown in (plain, console.file.getvalue()):
+        assert "runs/book[v2] :smile: x[/y] ␛]0;a␇" in shown
+        assert "\x1b]" not in shown
+
+
+@pytest.mark.parametrize("name", ["x[/y]", "book[v2]", ":smile:"])
+def test_on_a_terminal_a_name_is_no_markup(run, name):
+    place = Path("runs", name)
+    place.parent.mkdir(exist_ok=True)
+    run.rename(place)
+    code, output = on_a_terminal("resume", place, "--updates", "+20")
+    assert code == 0
+    assert f"going on in {place}" in unsteered(output)
+    code, output = on_a_terminal("runs", place.parent)
+    assert str(place) in unsteered(output)
+
+
+def test_two_bars_at_once_have_consoles_of_their_own():
+    with LiveDisplay(25) as first, LiveDisplay(25) as second:
+        assert first.live.console is not second.live.console

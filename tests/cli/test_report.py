@@ -147,3 +147,12 @@ def test_a_table_wider_than_the_terminal_is_turned_so_that_each_run_is_a_column(
     assert fitting(heads, rows, 80) == (heads, rows)
     turned = ("run", "a", "b"), (("best", "1.5", "2"), ("last", "1.6", "3"), ("optimizer", "adagrad", "sgd"))
     assert fitting(heads, rows, 20) == turned
+
+
+def test_names_of_runs_are_no_markup(hornbook, run, copy):
+    names = ("x[bold]", ":smile:")
+    for place, name in zip((run, copy), names, strict=True):
+        place.rename(place.with_name(name))
+    told = hornbook("compare", *(run.with_name(name) for name in names))
+    assert told.code == 0
+    assert [told.out.count(name) for name in names] == [2, 2]  # in the table, and over the passage

@@ -1,4 +1,4 @@
-"""Standard input and output that are closed or full."""
+"""Standard input and output that are closed, full, or of an encoding that lacks what is written."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import sys
 
 import pytest
 
-from hornbook import Run
-from hornbook.cli.display import PlainDisplay, choose_display
+import hornbook as package
+from hornbook import Run, Text
+from hornbook.cli.audience import Audience
+from hornbook.cli.display import Display, LiveDisplay, PlainDisplay, choose_display
 from hornbook.events import Sampled
+
+TEXT = Text.from_string("“the cat” sat on the mat — " * 40)
+SMALL = {"hidden": 4, "seq_len": 4, "updates": 40}
 
 
 def closed(words: str, streams: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +69,46 @@ def test_a_failing_read_of_standard_input_is_the_inputs_fault(refused, monkeypat
 
     monkeypatch.setattr("hornbook.text_files.io.BytesIO", Failing)
     assert "python-reference: Input/output error" in refused("train")
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_an_encoding_lacks_does_not_end_a_training(tmp_path, monkeypatch, encoding):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    run = package.train(TEXT, out=tmp_path / "a", **SMALL)
+    sys.stdout.flush()
+    shown = sys.stdout.buffer.getvalue().decode(encoding)
+    assert run.summary["finished"]
+    assert "?" in shown
+    assert "sample after update 40" in shown
+
+
+def test_a_bar_is_drawn_in_any_encoding(monkeypatch):
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    display = LiveDisplay(25, "16 × 64")
+    with display:
+        display.show(Sampled(0, "“cat”"))
+    sys.stdout.flush()
+    shown = sys.stdout.buffer.getvalue().decode("ascii")
+    assert "16 ? 64" in shown
+    assert "?cat?" in shown
+
+
+def test_a_display_that_lacks_a_character_is_asked_again():
+    shown = []
+
+    class Choosy(Display):
+        def show(self, event):
+            event.text.encode("ascii")
+            shown.append(event.text)
+
+    audience = Audience(Choosy(4), lambda: False)
+    for text in ("é", "e"):
+        audience.show(Sampled(0, text))
+    assert shown == ["e"]
+    assert not audience.stop()
 
 
 def test_without_standard_output_plain_lines_go_nowhere(monkeypatch):

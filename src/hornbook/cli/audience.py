@@ -17,8 +17,9 @@ GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
 
 class Audience:
     """Shows events on a display. A reader that has gone, as in `hornbook train | head`, or a terminal that
-    was closed, does not end the training, which goes on unseen. At any other `failure` of the output, such as
-    a full disk, it is to stop, as `stop` tells, which else answers what `asked` does."""
+    was closed, does not end the training, which goes on unseen; nor does what the terminal's encoding does
+    not have. At any other `failure` of the output, such as a full disk, it is to stop, as `stop` tells, which
+    else answers what `asked` does."""
 
     def __init__(self, display: Display, asked: Callable[[], bool]) -> None:
         self.display, self.asked = display, asked
@@ -45,6 +46,8 @@ class Audience:
         """Do what writes to standard output; where that cannot be, nothing more is written there."""
         try:
             work()
+        except UnicodeEncodeError:
+            pass  # this event is not seen, the next one may be
         except OSError as error:
             if error.errno not in GONE:
                 self.failure = self.failure or error

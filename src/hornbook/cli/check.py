@@ -79,8 +79,7 @@ def show(result: GradientCheck) -> None:
     model = result.model
     console.print(
         f"Gradients of the {result.engine} engine: {model.cell}, L {model.layers}, H {model.hidden}, "
-        f"K {model.vocabulary:,}, T {result.seq_len}\n",
-        highlight=False,
+        f"K {model.vocabulary:,}, T {result.seq_len}\n"
     )
     for case, meaning in CASES.items():
         rows = [row for row in result.rows if row.case == case]
@@ -91,8 +90,7 @@ def show(result: GradientCheck) -> None:
         "complex     largest error against the complex step\n"
         "rel.        the same over the parameter's largest gradient\n"
         f"A row passes with differences ≤ {rows[0].limit:.2g} and complex, relative, ≤ {COMPLEX_LIMIT:g}\n"
-        f"(or ≤ {ROUNDING:g} of the largest gradient of all, which is rounding).",
-        highlight=False,
+        f"(or ≤ {ROUNDING:g} of the largest gradient of all, which is rounding)."
     )
 
 

@@ -65,13 +65,13 @@ def show(document: Document) -> None:
     console = console_for_tables()
     for block in (block for section in document.sections for block in section.blocks):
         if isinstance(block, Note):
-            console.print("".join(span.text for span in block.spans), markup=False, highlight=False)
+            console.print(printable("".join(span.text for span in block.spans)))
         if isinstance(block, Table):
-            console.print(block.caption, markup=False, highlight=False)
+            console.print(printable(block.caption))
             heads, rows = fitting(block.heads, block.rows, console.width)
             printed = Printed(box=box.SIMPLE_HEAD)
             for place, head in enumerate(heads):
-                printed.add_column(head, justify="right" if place else "left", overflow="fold")
+                printed.add_column(printable(head), justify="right" if place else "left", overflow="fold")
             for row in rows:
                 printed.add_row(*(Text(printable(cell)) for cell in row))
             console.print(printed)

@@ -12,7 +12,16 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from hornbook.cli.words import cost_words, duration, loss_words, printable
+from hornbook.cli.words import (
+    AS_IT_IS,
+    cost_words,
+    duration,
+    encodable,
+    loss_words,
+    plain_console,
+    printable,
+    say,
+)
 from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
 
 if TYPE_CHECKING:
@@ -86,7 +95,7 @@ class PlainDisplay(Display):
 
     def __enter__(self) -> Self:
         if self.heading:
-            print(self.heading, flush=True)
+            say(self.heading)
         return self
 
     def show(self, event: Event) -> None:
@@ -95,11 +104,11 @@ class PlainDisplay(Display):
             case Progress():
                 if time.monotonic() - self.last >= PLAIN_SECONDS or event.update == event.updates:
                     self.last = time.monotonic()
-                    print(progress_line(event, self.seq_len), flush=True)
+                    say(progress_line(event, self.seq_len))
             case Evaluated():
-                print(evaluation_line(event), flush=True)
+                say(evaluation_line(event))
             case Sampled():
-                print(f"\nsample after update {event.update:,}:\n{printable(event.text)}\n", flush=True)
+                say(f"\nsample after update {event.update:,}:\n{event.text}\n")
             case Planned() | Logged() | Checkpoint() | Finished():
                 pass
 
@@ -135,7 +144,8 @@ class LiveDisplay(Display):
         super().__init__(seq_len, heading)
         from rich.live import Live
 
-        self.live = Live(console=console, auto_refresh=False)
+        # Of its own: rich before 14.1 has one display at a time on the console that all share.
+        self.live = Live(console=console or plain_console(), auto_refresh=False)
         self.progress: Progress | None = None
         self.evaluated: Evaluated | None = None
         self.sample: Sampled | None = None
@@ -143,7 +153,7 @@ class LiveDisplay(Display):
 
     def __enter__(self) -> Self:
         if self.heading:
-            self.live.console.print(self.heading, highlight=False)
+            self.live.console.print(encodable(printable(self.heading)), **AS_IT_IS)
         self.live.start()
         return self
 
@@ -183,7 +193,7 @@ class LiveDisplay(Display):
             parts += bar(self.progress, self.evaluated, self.seq_len)
         if self.sample:
             title = f"written after update {self.sample.update:,}"
-            text = Text(printable(self.sample.text))
+            text = Text(encodable(printable(self.sample.text)))
             parts.append(Panel(text, title=title, title_align="left", border_style="dim"))
         return Group(*parts)
 

@@ -115,11 +115,11 @@ def best_table(found: Inside) -> Table:
 
 def show_unit(found: Inside, unit: int, passage: str, activations: Array) -> None:
     """Print what a unit follows, and its activation over a passage."""
-    from rich.console import Console
+    from hornbook.cli.words import plain_console
 
     follows = ", ".join(f"{f.feature} ({f.correlation:+.2f})" for f in found.followed(unit, BEST))
-    console = Console()
-    console.print(f"Unit {unit} follows best: {follows or 'nothing here'}", highlight=False, markup=False)
+    console = plain_console()
+    console.print(f"Unit {unit} follows best: {follows or 'nothing here'}")
     console.print(legend(console))
     console.print(painted(passage, activations.tolist()), soft_wrap=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hornbook.markup import printable
 
@@ -16,13 +16,29 @@ __all__ = [
     "console_for_tables",
     "cost_words",
     "duration",
+    "encodable",
     "loss_words",
+    "plain_console",
     "printable",
+    "say",
     "visible",
     "warn",
 ]
 
 WIDE = 500  # columns
+AS_IT_IS: Any = {"markup": False, "emoji": False, "highlight": False}  # no text is taken for rich's markup
+
+
+def say(text: str) -> None:
+    """Print a text at once; nothing in it can steer the terminal, and what the encoding of standard output
+    does not have is shown as a question mark."""
+    print(encodable(printable(text)), flush=True)
+
+
+def encodable(text: str) -> str:
+    """A text without what the encoding of standard output does not have."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def aside(sentence: str) -> None:
@@ -37,9 +53,14 @@ def warn(sentence: str) -> None:
 
 def console_for_tables() -> Console:
     """As wide as the terminal; wide enough for any table where the output goes to a file or a pipe."""
+    return plain_console(width=None if sys.stdout.isatty() else WIDE)
+
+
+def plain_console(**how: Any) -> Console:
+    """A console of rich's that shows each text as it is, whatever brackets and colons are in it."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=WIDE)
+    return Console(**AS_IT_IS, **how)
 
 
 def loss_words(loss: float, seq_len: int) -> str:
