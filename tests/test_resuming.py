@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -476,6 +477,34 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp
     assert further(run.folder, updates="+5", force=True).summary["updates"] == 40
     assert read_plan(run.folder) == [Planned(0, 35), Planned(35, 5, 0.0)]
     assert further(run.folder, updates="+5").summary["updates"] == 45
+
+
+def test_a_run_that_needs_no_plan_is_forced_to_its_end_without_a_damaged_one(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    (run.folder / "plan.jsonl").write_text('{"update": 3, "remaining": 5}\n')
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl is damaged .*--force goes on"):
+        further(run.folder)
+    again = further(run.folder, force=True, told=lambda _: None)
+    assert finished(again)
+    assert not (run.folder / "plan.jsonl").exists()
+    assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
+
+
+def test_a_pipe_in_the_place_of_a_plan_is_not_waited_for(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    os.mkfifo(run.folder / "plan.jsonl")
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl cannot be read: it is no plain file"):
+        further(run.folder)
+    assert finished(further(run.folder, force=True, told=lambda _: None))
+
+
+def test_a_plan_of_which_a_kill_left_half_a_row_is_written_anew(tmp_path):
+    run = by_time(tmp_path / "a", Ending(20))
+    for name in ("best.safetensors", "last.safetensors", "summary.json"):
+        (run.folder / name).unlink()
+    (run.folder / "plan.jsonl").write_text('{"upd')
+    assert hornbook.resume(run.folder, TEXT, quiet=True).summary["finished"]
+    assert read_plan(run.folder)[0].update == 0
 
 
 def test_before_its_first_checkpoint_a_run_by_time_starts_anew(tmp_path):

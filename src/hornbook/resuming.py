@@ -286,10 +286,14 @@ def deadline(run: Run, steps: list[Planned]) -> float:
 
 
 def cut_back(run: Run, rows: dict[str, int], steps: list[Planned], summary: Mapping[str, Any]) -> None:
-    """Cut the rows of a run back, record its plan, and let it be unfinished. Raises StorageError."""
+    """Cut the rows of a run back, record its plan, or remove the remains of one that is not gone by, and let
+    it be unfinished. Raises StorageError."""
+    path = run.folder / PLAN
     if steps:
-        lines = "".join(json.dumps(plan_row(step)) + "\n" for step in steps)
-        write_whole(run.folder / PLAN, lines.encode())
+        write_whole(path, "".join(json.dumps(plan_row(step)) + "\n" for step in steps).encode())
+    else:
+        with storing(path):
+            path.unlink(missing_ok=True)
     if summary.get("finished") and (run.folder / SUMMARY).exists():
         write_json(run.folder / SUMMARY, {**summary, "finished": False})
     for name, count in rows.items():
