@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
@@ -507,6 +508,34 @@ def test_a_plan_of_which_a_kill_left_half_a_row_is_written_anew(tmp_path):
     assert read_plan(run.folder)[0].update == 0
 
 
+def test_a_run_that_was_made_longer_and_has_lost_its_plan_on_the_way_does_not_end_early(tmp_path):
+    start(tmp_path / "a", Ending(7))
+    run, told = further(tmp_path / "a", Ending(3), updates=42), []
+    (run.folder / "plan.jsonl").unlink()
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl has lost its step of update 7.*--force goes on"):
+        further(run.folder)
+    again = further(run.folder, force=True, told=told.append)
+    assert timeless(again) == timeless(start(tmp_path / "whole"))
+    assert ["going on without it" in sentence for sentence in told] == [True]
+
+
+def test_a_run_by_time_does_not_go_on_by_what_is_left_of_its_plan(tmp_path):
+    run = by_time(tmp_path / "a", Ending(20))
+    path, rows = run.folder / "plan.jsonl", ['{"update": 0, "remaining": 300}\n']
+    path.write_text("".join([*rows, '{"update": 25, "remaining": 200}\n']))
+    begun = time.perf_counter()
+    resume_into(run, Further(), Display(4), pytest.fail, begun, Ending(10), text=TEXT)
+    path.write_text("".join(rows))
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl has lost its step of update .*--force goes on"):
+        hornbook.resume(run.folder, TEXT, quiet=True)
+    assert hornbook.resume(run.folder, TEXT, force=True, quiet=True).summary["finished"]
+
+
+def test_a_checkpoint_that_does_not_say_by_which_step_it_went_goes_on(stopped):
+    rewritten(stopped / "last.safetensors", lambda about, _: about.pop("ruled"))
+    assert further(stopped).summary["finished"]
+
+
 def test_before_its_first_checkpoint_a_run_by_time_starts_anew(tmp_path):
     run = by_time(tmp_path / "a", Ending(20))
     for name in ("best.safetensors", "last.safetensors", "summary.json", "plan.jsonl"):
@@ -765,6 +794,7 @@ CHANGES = {
     "settings that are a list": lambda about, _: about.update(settings=[]),
     "a foreign setting": lambda about, _: about["settings"].update(heads=8),
     "a negative update": lambda about, _: about.update(update=-1),
+    "a step of no plan": lambda about, _: about.update(ruled=-2),
     "a huge update": lambda about, _: about.update(update=10**30),
     "a word for a loss": lambda about, _: about.update(smooth_loss="low"),
     "no rows": lambda about, _: about.update(rows={}),

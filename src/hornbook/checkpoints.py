@@ -29,6 +29,7 @@ from hornbook.engines.interface import state_shape
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError
 from hornbook.events import Best, Checkpoint, Lanes, Logged
+from hornbook.folders import Place
 from hornbook.optimizers import OPTIMIZERS
 from hornbook.parameters import Shape, count, shapes, views
 from hornbook.records import check_metric
@@ -42,23 +43,25 @@ EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint as it was read: where the training goes on, how many rows its files had then, the settings
-    it was made with, and what it was `made` by."""
+    """A checkpoint as it was read: where the training goes on, how many rows its files had then, the update
+    of the step of its plan by which it went (-1: by none), the settings it was made with, and what it was
+    `made` by."""
 
     start: Checkpoint
     rows: dict[str, int]
+    ruled: int
     model: ModelSettings
     training: TrainingSettings
     made: dict[str, str]
 
 
 def write_checkpoint(
-    folder: Path, model: ModelSettings, training: TrainingSettings, event: Checkpoint, rows: Mapping[str, int]
+    place: Place, model: ModelSettings, training: TrainingSettings, event: Checkpoint
 ) -> None:
     """Write the best parameters, and all that going on needs; never what is not finite. On a disk that fills
     up the best outlives, so they come first; but not before the first checkpoint, so that where they are
     there was one."""
-    state = event.state
+    folder, state = place.folder, event.state
     about = {"dtype": training.array_dtype, **counters(state)}
     if not finite(state.best_parameters):
         return
@@ -67,8 +70,8 @@ def write_checkpoint(
         write_tensors(folder / BEST, {**views(model, state.best_parameters), "hidden": event.reading}, about)
 
     def write_last() -> None:
-        record = {**about, **standing(event), "rows": dict(rows), "made": made_here(training)}
-        record["settings"] = {**to_table(model), **to_table(training)}
+        record = {**about, **standing(event), "rows": dict(place.rows), "ruled": place.ruled}
+        record |= {"made": made_here(training), "settings": {**to_table(model), **to_table(training)}}
         write_tensors(folder / LAST, training_tensors(model, event), record, before=folder / PREVIOUS)
 
     first = not any((folder / name).exists() for name in (LAST, PREVIOUS))
@@ -165,7 +168,8 @@ def read_checkpoint(path: Path, most: int | None = None) -> Saved:
         rows = {name: about["rows"][name] for name in (METRICS, SAMPLES)}
         then = made_then(about["made"])
         made = {key: str(then[key]) for key in made_here(training)}
-        return Saved(checkpoint_of(tensors, about, model, training), rows, model, training, made)
+        start, ruled = checkpoint_of(tensors, about, model, training), about.get("ruled", -1)
+        return Saved(start, rows, ruled, model, training, made)
 
 
 def check_counts(about: Mapping[str, Any]) -> None:
@@ -173,6 +177,7 @@ def check_counts(about: Mapping[str, Any]) -> None:
     for name in ("update", "best_update", "lowest_update"):
         integer(name, about[name], 0, MOST_UPDATES)
     integer("shown", about["shown"], -1, MOST_UPDATES)
+    integer("ruled", about.get("ruled", -1), -1, MOST_UPDATES)
     for name in (METRICS, SAMPLES):
         integer(f"rows of {name}", about["rows"][name], 0, MOST_UPDATES)
     if about["validation"] is not None:

@@ -38,13 +38,14 @@ FILLED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # where the name is tak
 
 @dataclass
 class Place:
-    """A run folder that this process writes, how many rows its files hold, and up to which update its plan
-    is recorded (-1: not at all)."""
+    """A run folder that this process writes, how many rows its files hold, up to which update its plan is
+    recorded (-1: not at all), and the update of the step of it by which the training goes."""
 
     folder: Path
     lock: Lock
     rows: dict[str, int] = field(default_factory=lambda: {METRICS: 0, SAMPLES: 0})
     planned: int = -1
+    ruled: int = -1
 
 
 def choose_folder(text_name: str, out: str | Path | None = None, name: str | None = None) -> Path:

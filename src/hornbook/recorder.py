@@ -71,6 +71,7 @@ class Recorder:
 
     def plan(self, step: Planned) -> None:
         """Record a step of the plan, unless it stands there already, in a training that goes on."""
+        self.place.ruled = step.update
         if step.update > self.place.planned:
             path = self.folder / PLAN
             before = path.read_bytes() if path.exists() else b""
@@ -89,7 +90,7 @@ class Recorder:
             if path.exists():
                 with storing(path):
                     sync(path)
-        write_checkpoint(self.folder, self.model, self.training, event, self.place.rows)
+        write_checkpoint(self.place, self.model, self.training, event)
 
     def finish(self, event: Finished) -> None:
         """The passage and the summary."""

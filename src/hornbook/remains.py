@@ -13,12 +13,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hornbook.checkpoints import Saved
 from hornbook.errors import RunFolderError
 from hornbook.events import Planned
 from hornbook.plan import total_after
 from hornbook.records import check_metric, check_sample
 from hornbook.rows import read_json_lines, sound_rows
-from hornbook.run_files import BEST, LAST, METRICS, PLAN, PREVIOUS, SAMPLES, SUMMARY, read_plan, read_summary
+from hornbook.run_files import (
+    BEST,
+    CONFIG,
+    LAST,
+    METRICS,
+    PLAN,
+    PREVIOUS,
+    SAMPLES,
+    SUMMARY,
+    read_plan,
+    read_summary,
+)
 from hornbook.runs import Run, ways_on
 from hornbook.storage import storing
 
@@ -66,26 +78,41 @@ def recorded(folder: Path) -> list[Planned]:
     return read_plan(folder) if path.exists() and read_json_lines(path) else []
 
 
-def kept_plan(run: Run, update: int, force: bool) -> list[Planned] | None:
-    """The plan of a run so far, which has made so many updates; None where that is lost and it is forced.
-    Raises RunFolderError."""
-    forced = "--force goes on without it, and by the clock where the run goes by time"
+def kept_plan(
+    run: Run, saved: Saved | None, force: bool, told: Callable[[str], object]
+) -> list[Planned] | None:
+    """The plan of a run so far. Where that is lost, and it is forced: none, which is told, or None if the run
+    has made all the updates of its settings, or goes by time. Raises RunFolderError."""
+    update, ruled = (saved.start.state.update, saved.ruled) if saved else (0, -1)
+    training = run.config.training
     try:
         steps = recorded(run.folder)
+        wrong = lost_plan(run, steps, update, ruled)
     except RunFolderError as error:
-        if not force:
-            raise RunFolderError(f"{error}; put it back from a copy; {forced}") from error
-        steps = []
-    training = run.config.training
-    usual = 0 if training.minutes else training.updates
-    if update <= (total_after(steps, update) if steps else usual):
+        wrong = str(error)
+    if not wrong:
         return steps
-    if force:
+    if not force:
+        raise RunFolderError(
+            f"{wrong}; put it back from a copy; --force goes on without it, and by the clock where the run "
+            "goes by time"
+        )
+    if update and (training.minutes or update >= training.updates):
         return None
-    raise RunFolderError(
-        f"{run.folder / PLAN} has not the {update:,} updates that were made; put it back from a copy; "
-        f"{forced}"
-    )
+    told(f"{wrong}; going on without it, for as long as {CONFIG} says where nothing else is asked for")
+    return []
+
+
+def lost_plan(run: Run, steps: list[Planned], update: int, ruled: int) -> str:
+    """What is lost of the steps of a plan, by which so many updates were made, the last ones by its step of
+    the update `ruled`; empty where nothing is."""
+    path, training = run.folder / PLAN, run.config.training
+    usual = 0 if training.minutes else training.updates
+    if update > (total_after(steps, update) if steps else usual):
+        return f"{path} has not the {update:,} updates that were made"
+    if ruled > max((step.update for step in steps), default=-1):
+        return f"{path} has lost its step of update {ruled:,}, by which the checkpoint was made"
+    return ""
 
 
 def row_count(path: Path, rows: int, force: bool) -> int:

@@ -133,7 +133,7 @@ def resume(
         check_beginning(run.folder, force)
     start = replace(saved.start, seconds=spent(run, saved, summary)) if saved else None
     update = saved.start.state.update if saved else 0
-    kept = kept_plan(run, update, force)
+    kept = kept_plan(run, saved, force, told)
     steps = [Planned(0, update)] if kept is None else kept
     if start and kept is None:
         further = further or time_left(run, start)
@@ -142,7 +142,8 @@ def resume(
     if not saved:
         begin_again(run.folder, told)
     cut_back(run, rows, steps, summary)
-    place = Place(run.folder, lock, rows, steps[-1].update if steps else -1)
+    ruled = max((step.update for step in steps if step.update <= update), default=-1)
+    place = Place(run.folder, lock, rows, steps[-1].update if steps else -1, ruled)
     return Resumed(place, text, start, plan)
 
 
