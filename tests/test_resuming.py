@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -758,6 +759,27 @@ def test_rows_that_are_damaged_are_told_and_those_before_kept_where_it_is_forced
     with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged .*in row 3: .*--force"):
         further(stopped)
     assert [row["update"] for row in further(stopped, force=True).metrics][:4] == [3, 5, 12, 15]
+
+
+@pytest.mark.parametrize(("name", "row"), [("metrics.jsonl", 2), ("samples.jsonl", -1)])
+def test_a_finished_run_with_damaged_rows_is_made_good_where_it_is_forced(tmp_path, name, row):
+    run = start(tmp_path / "a", validation=0.2)
+    whole, samples, path = timeless(run), run.samples, run.folder / name
+    rows = path.read_bytes().splitlines(keepends=True)
+    rows[row] = b'{"update\n'
+    path.write_bytes(b"".join(rows))
+    advice = f"go on without that row and those after it: hornbook resume {run.folder} --force"
+    with pytest.raises(RunFolderError, match=re.escape(advice)):
+        _ = run.metrics, run.samples
+    further(run.folder)
+    assert path.read_bytes() == b"".join(rows)
+    healed = further(run.folder, force=True)
+    assert finished(healed, force=True)
+    assert healed.samples == samples
+    if name == "samples.jsonl":  # of which only the passage was lost, which is made anew
+        assert timeless(healed) == whole
+    else:
+        assert [row["update"] for row in healed.metrics] == [3, 5]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\0"])

@@ -102,7 +102,7 @@ def test_what_stands_in_no_other_file_is_to_be_put_back(run, name):
 def test_the_first_row_that_is_damaged_is_named(run):
     path = run.folder / "samples.jsonl"
     path.write_text(path.read_text().replace('"update": 60', '"update": "60"', 1))
-    with pytest.raises(RunFolderError, match=r"samples\.jsonl is damaged .*in row 2: .*take that row"):
+    with pytest.raises(RunFolderError, match=r"samples\.jsonl is damaged .*in row 2: .*--force"):
         _ = run.samples
 
 

@@ -164,7 +164,7 @@ def resume_into(
     """Go on in a run's folder and show each event; then draw the figures. What is strange is told, and
     minutes count from `begun`."""
     real("save-every", save_every, 0, LONGEST)
-    if finished(run, further):
+    if finished(run, further, force):
         return completed(run, text)
     model, training = run.config.model, run.config.training
     with Lock(run.folder) as lock:

@@ -26,6 +26,7 @@ from hornbook.plan import Budget, Plan, total_after
 from hornbook.remains import (
     begin_again,
     check_beginning,
+    has_damaged_rows,
     kept_plan,
     last_row,
     recorded,
@@ -95,10 +96,11 @@ class Resumed:
     plan: Plan
 
 
-def finished(run: Run, further: Further | None = None) -> bool:
-    """Whether a run has made all the updates of its plan, and its end, and no more are asked for."""
+def finished(run: Run, further: Further | None = None, force: bool = False) -> bool:
+    """Whether a run has made all the updates of its plan, and its end, and no more are asked for; not where
+    rows are damaged that are to be gone without, which is forced: its end is then made anew."""
     summary = sound_summary(run)
-    if not summary.get("finished") or under_way(run.folder):
+    if not summary.get("finished") or under_way(run.folder) or (force and has_damaged_rows(run.folder)):
         return False
     try:
         steps, updates = recorded(run.folder), summary["updates"]

@@ -114,7 +114,7 @@ class Run:
         if damage:
             raise RunFolderError(
                 f"{path} is damaged or not hornbook's, in row {len(rows) + 1:,}: {damage}; put it back from "
-                "a copy, or take that row and those after it out"
+                f"a copy, or go on without that row and those after it: hornbook resume {self.folder} --force"
             )
         return rows
 

@@ -46,7 +46,7 @@ def resume(
 
     begun = time.perf_counter()
     found, further = Run(run), Further(updates, minutes)
-    done = finished(found, further)
+    done = finished(found, further, force)
     display = choose_display(found.config.training.seq_len, quiet, as_json, printable(f"going on in {run}"))
     with Interrupts() as interrupts:
         stop = interrupts.stop
