@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,8 @@ def train(
     warn(dtype_words(changes.get("dtype"), *planned[:2]), overlap(ancestor, text, planned[1]))
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None
-    with Interrupts() as interrupts:
-        place = first(ancestor, text, planned[1])
-        return train_into(folder, text, planned, display, interrupts.stop, save_every, fresh, place)
+    place = first(ancestor, text, planned[1])
+    return train_into(folder, text, planned, display, Interrupts(), save_every, fresh, place)
 
 
 def resume(
@@ -119,8 +118,7 @@ def resume(
     run, further = Run(folder), Further(updates, minutes)
     display = choose_display(run.config.training.seq_len, quiet)
     warn = partial(warnings.warn, stacklevel=2)
-    with Interrupts() as interrupts:
-        return resume_into(run, further, display, warn, begun, interrupts.stop, save_every, text, force)
+    return resume_into(run, further, display, warn, begun, Interrupts(), save_every, text, force)
 
 
 def warn(*sentences: str) -> None:
@@ -140,7 +138,8 @@ def train_into(
     start: Checkpoint | None = None,
 ) -> Run:
     """Train into a folder, from `start` where that is given, and show each event; then draw the figures.
-    Where its name is `fresh`, another one is taken if it is gone meanwhile."""
+    Interrupts to `stop` are listened to from the first update to the last. Where the folder's name is
+    `fresh`, another one is taken if it is gone meanwhile."""
     real("save-every", save_every, 0, LONGEST)
     model, training, plan = planned
     audience = Audience(display, stop)
@@ -161,8 +160,8 @@ def resume_into(
     text: Text | None = None,
     force: bool = False,
 ) -> Run:
-    """Go on in a run's folder and show each event; then draw the figures. What is strange is told, and
-    minutes count from `begun`."""
+    """Go on in a run's folder and show each event; then draw the figures. What is strange is told, minutes
+    count from `begun`, and `stop` is as in `train_into`."""
     real("save-every", save_every, 0, LONGEST)
     if finished(run, further, force):
         return completed(run, text)
@@ -180,7 +179,7 @@ def keep(recorder: Recorder, happening: Iterator[Event], audience: Audience, pla
     TrainingFailed says where what was learnt before is kept."""
     folder = recorder.folder
     try:
-        with audience:
+        with listening(audience.asked), audience:
             for event in recorder.record(happening):
                 audience.show(event)
                 del event  # nor here: see `record`
@@ -188,11 +187,25 @@ def keep(recorder: Recorder, happening: Iterator[Event], audience: Audience, pla
         raise type(error)(f"{error}{whereabouts(folder, error)}") from error
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(at_once(folder)) from interrupt
-    run = drawn(Run(folder))
-    yardsticks.add(run, recorder.text, plan)
+    run = ended(Run(folder), recorder.text, plan)
     if audience.failure:
         full = StorageError(f"standard output cannot be written: {audience.failure.strerror}")
         raise StorageError(f"{full}{whereabouts(folder, full)}") from audience.failure
+    return run
+
+
+def listening(stop: Callable[[], bool]) -> AbstractContextManager[object]:
+    """What is entered while a training listens to a wish to stop."""
+    return stop if isinstance(stop, Interrupts) else nullcontext()
+
+
+def ended(run: Run, text: Text, plan: Plan) -> Run:
+    """A run that has ended, with its figures and what others need for what is held out."""
+    try:
+        yardsticks.add(drawn(run), text, plan)
+    except KeyboardInterrupt as interrupt:
+        further = f"the figures or the yardsticks are still to be made: hornbook resume {run.folder}"
+        raise KeyboardInterrupt(f"what was learnt is kept in {run.folder}; {further}") from interrupt
     return run
 
 

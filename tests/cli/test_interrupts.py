@@ -191,6 +191,63 @@ main()
     assert list(folder.iterdir()) == [book]
 
 
+# Presses Ctrl-C, or sends another signal, where a function that the second argument names is called.
+CALLED = """
+import signal, sys
+from importlib import import_module
+from hornbook.entry import main
+
+number, (module, name) = int(sys.argv.pop(1)), sys.argv.pop(1).rsplit(".", 1)
+usual = getattr(import_module(module), name)
+
+def signalled(*words, **how):
+    signal.raise_signal(number)
+    return usual(*words, **how)
+
+setattr(import_module(module), name, signalled)
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["hornbook.resuming.last_checkpoint", "hornbook.numbering.codes"])
+def test_a_signal_while_a_run_is_taken_up_ends_it_at_once(start, finish, hornbook, book, number, name):
+    assert hornbook("train", book, *ENDLESS[:4], "--updates", 40, "--quiet", "--out", "a").code == 0
+    before = {path.name: path.read_bytes() for path in Path("a").iterdir()}
+    ended = finish(start(int(number), name, "resume", "a", "--updates", "+40", program=CALLED))
+    assert ended.code in (-number, 128 + number)
+    assert ended.err == "stopped\n"
+    Path("a/lock").unlink(missing_ok=True)
+    assert {path.name: path.read_bytes() for path in Path("a").iterdir()} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_first_update_ends_a_training_at_once(start, finish, book, folder, number):
+    ended = finish(start(int(number), "hornbook.facade.create", "train", book, *ENDLESS, program=CALLED))
+    assert ended.code in (-number, 128 + number)
+    assert ended.err == "stopped\n"
+    assert list(folder.iterdir()) == [book]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_yardsticks_are_measured_ends_it_at_once_and_nothing_is_lost(
+    start, finish, hornbook, book, number, monkeypatch, folder
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    flags = (*ENDLESS[:4], "--updates", 40, "--validation", 0.1, "--quiet", "--out", "a")
+    ended = finish(start(int(number), "hornbook.yardsticks.measure", "train", book, *flags, program=CALLED))
+    assert ended.code in (-number, 128 + number)
+    assert ended.err == (
+        "stopped at once: what was learnt is kept in a; the figures or the yardsticks are still to be made: "
+        "hornbook resume a\n"
+        if number == signal.SIGINT
+        else "stopped\n"
+    )
+    assert Run("a").summary["finished"]
+    assert hornbook("resume", "a", "--quiet").code == 0
+    assert "5-gram" in Run("a").summary["validation"]["baselines"]
+
+
 def test_ctrl_c_that_is_ignored_stays_ignored(start, finish, folder):
     program = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + LOADING
     assert finish(start(int(signal.SIGINT), "typer", program=program)).code == 0
@@ -199,9 +256,9 @@ def test_ctrl_c_that_is_ignored_stays_ignored(start, finish, folder):
 def test_a_first_signal_only_asks_and_a_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
     with Interrupts() as interrupts:
-        assert not interrupts.stop()
+        assert not interrupts()
         signal.raise_signal(signal.SIGINT)
-        assert interrupts.stop()
+        assert interrupts()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -219,7 +276,7 @@ def test_in_another_thread_signals_are_left_alone():
 
     def work():
         with Interrupts() as interrupts:
-            seen.append((signal.getsignal(signal.SIGINT), interrupts.stop()))
+            seen.append((signal.getsignal(signal.SIGINT), interrupts()))
 
     thread = threading.Thread(target=work)
     thread.start()

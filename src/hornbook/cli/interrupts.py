@@ -1,4 +1,5 @@
-"""Signals: the first one asks the training to end, after the update in hand; a second ends it at once."""
+"""Signals, while a training listens: the first one asks it to end, after the update in hand; a second ends it
+at once, as each does before the first update and after the last one."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, an end of the
 
 
 class Interrupts:
-    """While it is entered, a first signal is only kept as `asked`; a second one raises KeyboardInterrupt. In
-    a thread other than the main one signals are left alone, and so are those that are ignored or that a
-    program in another language has taken."""
+    """While it is entered, a first signal is only kept as `asked`; a second one raises KeyboardInterrupt. A
+    call answers whether the training is to end. In a thread other than the main one signals are left alone,
+    and so are those that are ignored or that a program in another language has taken."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -43,7 +44,7 @@ class Interrupts:
         if number == signal.SIGHUP:
             hush_closed()
 
-    def stop(self) -> bool:
+    def __call__(self) -> bool:
         """Whether the training is to end."""
         return self.asked > 0
 

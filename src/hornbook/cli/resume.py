@@ -48,9 +48,8 @@ def resume(
     found, further = Run(run), Further(updates, minutes)
     done = finished(found, further, force)
     display = choose_display(found.config.training.seq_len, quiet, as_json, printable(f"going on in {run}"))
-    with Interrupts() as interrupts:
-        stop = interrupts.stop
-        found = resume_into(found, further, display, warn, begun, stop, save_every, force=force)
+    interrupts = Interrupts()
+    found = resume_into(found, further, display, warn, begun, interrupts, save_every, force=force)
     if not done:
         conclude(found, silent=quiet or as_json, signal=interrupts.asked)
     elif not quiet and not as_json:

@@ -85,9 +85,8 @@ def train(
     words += [] if old else [preset_words(arranged[1]), *(f"  {reason}" for reason in advice.reasons)]
     display = choose_display(arranged[1].seq_len, quiet, as_json, "\n".join(words))
     fresh = out is None and name is None
-    with Interrupts() as interrupts:
-        place = first(ancestor, text, arranged[1])
-        run = train_into(folder, text, arranged, display, interrupts.stop, save_every, fresh, place)
+    place, interrupts = first(ancestor, text, arranged[1]), Interrupts()
+    run = train_into(folder, text, arranged, display, interrupts, save_every, fresh, place)
     conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
