@@ -6,6 +6,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -136,6 +137,20 @@ def test_what_a_killed_process_left_of_a_folder_is_removed_and_what_is_being_mad
             os.utime(path, (0, 0))
         new(tmp_path / "a")
     assert sorted(tmp_path.iterdir()) == [fresh, live, other, tmp_path / "a"]
+
+
+def test_a_folder_in_the_making_may_take_its_place_while_another_is_begun(tmp_path, monkeypatch):
+    def appears() -> float:
+        (tmp_path / ".a.new-1").rename(tmp_path / "a")
+        return 0.0
+
+    (tmp_path / ".a.new-1").mkdir()
+    (tmp_path / ".a.new-1" / "config.toml").touch()
+    monkeypatch.setattr("hornbook.folders.time", Mock(time=appears))
+    monkeypatch.setattr("hornbook.folders.RUNS", tmp_path)
+    place = create(tmp_path / "a", replace(TEXT, name="a"), MODEL, TRAINING, fresh=True)
+    place.lock.release()
+    assert place.folder == tmp_path / "a-2"
 
 
 def test_a_folder_that_was_filled_meanwhile_is_not_touched(tmp_path):

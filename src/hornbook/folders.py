@@ -9,6 +9,7 @@ import platform
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from glob import escape
@@ -125,10 +126,11 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
 
 def remove_left(whole: Path) -> None:
     """Remove what processes that were killed have left beside a run folder; one of this minute may be in the
-    making."""
+    making, and in its place by now."""
     for left in whole.parent.glob(f".{escape(whole.name)}.new-*"):
-        if time.time() - left.stat().st_mtime > FRESH and not under_way(left):
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > FRESH and not under_way(left):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def put(beside: Path, whole: Path) -> None:
