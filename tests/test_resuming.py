@@ -700,6 +700,38 @@ def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, m
     assert further(tmp_path / "a", force=True).summary["finished"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, False),
+        ({"schedule": "linear", "warmup": 3}, False),
+        ({"schedule": "cosine"}, True),
+        ({"schedule": "step:9:0.7"}, True),
+        ({"order": "shuffled", "chunk": 3}, True),
+        ({"validation": 0.2}, True),
+    ],
+)
+def test_another_numpy_is_refused_where_its_digits_are_still_to_come(tmp_path, monkeypatch, changes, refused):
+    run = start(tmp_path / "a", Ending(10), engine="native", **changes)
+    then = read_checkpoint(run.folder / "last.safetensors").made
+    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, "numpy": "another"})
+    if refused:
+        with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*--force"):
+            further(run.folder)
+    assert further(run.folder, force=refused).summary["finished"]
+
+
+def test_another_numpy_is_refused_before_the_first_checkpoint(tmp_path, monkeypatch):
+    run = start(tmp_path / "a", Ending(0), engine="native")
+    for name in ("best.safetensors", "last.safetensors", "summary.json"):
+        (run.folder / name).unlink()
+    here = {key: str(run.config.made[key]) for key in ("hornbook", "level")}
+    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**here, "numpy": "another"})
+    with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*--force"):
+        further(run.folder)
+    assert further(run.folder, force=True).summary["finished"]
+
+
 def test_a_finished_run_gets_the_yardsticks_that_a_full_disk_has_kept_from_it(tmp_path):
     run = start(tmp_path / "run", validation=0.1)
     whole, path = run.summary, tmp_path / "run" / "summary.json"

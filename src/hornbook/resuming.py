@@ -16,7 +16,7 @@ from typing import Any
 
 from hornbook.calibration import budget, going_on, most_updates
 from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then
-from hornbook.config import LONGEST, MOST_UPDATES, integer, real, to_table
+from hornbook.config import LONGEST, MOST_UPDATES, Schedule, TrainingSettings, integer, real, to_table
 from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint, Planned
@@ -194,12 +194,19 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
             f"{run.folder} was trained with --dtype mixed: {reason}; --force goes on in float32, with other "
             "last digits"
         )
-    for key in BITS[config.training.engine]:
+    for key in BITS[config.training.engine] + ("numpy",) * takes_numpy(config.training, saved):
         if made.get(key) != here.get(key) and not force:
             raise RunFolderError(
                 f"{run.folder} was trained with {key} {made[key]}, and here is {here[key]}: the results "
                 "would differ in their last digits; --force goes on all the same"
             )
+
+
+def takes_numpy(training: TrainingSettings, saved: Saved | None) -> bool:
+    """Whether there are digits of NumPy's, with the native engine too, in what is still to come: initial
+    values, rates by powers and cosines, orders that are drawn, means over what is held out."""
+    drawn = not saved or training.order == "shuffled"
+    return drawn or training.validation > 0 or Schedule.parse(training.schedule).kind in ("cosine", "step")
 
 
 def spent(run: Run, saved: Saved, summary: Mapping[str, Any]) -> float:
