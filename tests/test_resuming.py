@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -17,7 +18,7 @@ import pytest
 import safetensors
 
 import hornbook
-from hornbook import RunFolderError, SettingError, validation
+from hornbook import RunFolderError, SettingError, StorageError, validation
 from hornbook import training as training_module
 from hornbook.calibration import arranged
 from hornbook.cells import CELLS
@@ -263,6 +264,27 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path)
     assert "last.safetensors is damaged" in sentence
     assert "going on from the checkpoint before it, of update 10" in sentence
     assert timeless(again) == timeless(start(tmp_path / "whole"))
+
+
+def test_a_refusal_leaves_a_damaged_checkpoint_where_it_is(tmp_path):
+    run = start(tmp_path / "a", Ending(10))
+    further(run.folder, Ending(8))
+    (run.folder / "last.safetensors").write_bytes(b"nothing")
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    other = hornbook.Text.from_string(TEXT[:].replace("cat", "rat"), name="rats")
+    with pytest.raises(RunFolderError, match="rats is not the text"):
+        hornbook.resume(run.folder, other, quiet=True)
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+
+
+def test_a_disk_that_fails_while_a_checkpoint_takes_the_place_of_a_damaged_one_is_told(tmp_path, monkeypatch):
+    run = start(tmp_path / "a", Ending(10))
+    further(run.folder, Ending(8))
+    (run.folder / "last.safetensors").write_bytes(b"nothing")
+    full = OSError(errno.EIO, os.strerror(errno.EIO))
+    monkeypatch.setattr("pathlib.Path.replace", Mock(side_effect=full))
+    with pytest.raises(StorageError, match=r"last\.safetensors cannot be written"):
+        further(run.folder)
 
 
 def test_where_both_are_damaged_it_is_refused(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from hornbook.parameters import Shape, count, shapes, views
 from hornbook.records import check_metric
 from hornbook.run_files import BEST, LAST, METRICS, PREVIOUS, SAMPLES
 from hornbook.runs import ways_on
-from hornbook.storage import read_tensors, reading, write_tensors
+from hornbook.storage import read_tensors, reading, storing, write_tensors
 
 Tensors = dict[str, Array]
 EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there was no other way
@@ -45,7 +45,7 @@ EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there
 class Saved:
     """A checkpoint as it was read: where the training goes on, how many rows its files had then, the update
     of the step of its plan by which it went (-1: by none), the settings it was made with, and what it was
-    `made` by."""
+    `made` by. Where it is the one before the last, `wrong` says why."""
 
     start: Checkpoint
     rows: dict[str, int]
@@ -53,6 +53,7 @@ class Saved:
     model: ModelSettings
     training: TrainingSettings
     made: dict[str, str]
+    wrong: str = ""
 
 
 def write_checkpoint(
@@ -132,10 +133,10 @@ def row_of(row: Logged) -> dict[str, Any]:
     return {key: value for key, value in asdict(row).items() if value is not None}
 
 
-def last_checkpoint(folder: Path, most: int, told: Callable[[str], object]) -> Saved | None:
+def last_checkpoint(folder: Path, most: int) -> Saved | None:
     """The last checkpoint of a run that this process has locked, of so many bytes at most; None where there
-    is none. Where it is damaged or gone and the one before it is whole, that one takes its place, and this
-    is told. Raises RunFolderError where there is no whole one."""
+    is none. Where it is damaged or gone and the one before it is whole, it is that one. Raises
+    RunFolderError where there is no whole one."""
     last, previous = folder / LAST, folder / PREVIOUS
     if not (last.exists() or previous.exists()):
         return None
@@ -146,13 +147,19 @@ def last_checkpoint(folder: Path, most: int, told: Callable[[str], object]) -> S
     except RunFolderError as error:
         wrong = str(error)
     try:
-        saved = read_checkpoint(previous, most)
+        return replace(read_checkpoint(previous, most), wrong=wrong)
     except RunFolderError as error:
         both = f"{wrong}, and {error}" if previous.exists() else wrong
         raise RunFolderError(f"{both}; put it back from a copy{ways_on(folder)}") from error
-    previous.replace(last)
-    told(f"{wrong}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
-    return saved
+
+
+def restore(folder: Path, saved: Saved, told: Callable[[str], object]) -> None:
+    """Put the checkpoint before the last in the place of that one where a run goes on from it, and tell this.
+    Raises StorageError."""
+    if saved.wrong:
+        with storing(folder / LAST):
+            (folder / PREVIOUS).replace(folder / LAST)
+        told(f"{saved.wrong}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
 
 
 def read_checkpoint(path: Path, most: int | None = None) -> Saved:

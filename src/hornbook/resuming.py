@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.calibration import budget, going_on, most_updates
-from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then
+from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then, restore
 from hornbook.config import LONGEST, MOST_UPDATES, Schedule, TrainingSettings, integer, real, to_table
 from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError, SettingError
@@ -127,7 +127,7 @@ def resume(
     """Put a run's folder back to its last checkpoint, for the process that has locked it; minutes count from
     `begun` and leave free the seconds that `figures` tells. Raises RunFolderError where the run does not fit
     its checkpoint or what is here, SettingError for fewer updates than it has made."""
-    saved = last_checkpoint(run.folder, most_bytes(run.config), told)
+    saved = last_checkpoint(run.folder, most_bytes(run.config))
     summary = sound_summary(run, told)
     text = same_text(run, text)
     check_same(run, saved, force)
@@ -141,7 +141,9 @@ def resume(
         further = further or time_left(run, start)
     rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
     steps, plan = plan_on(run, text, start, steps, further, begun, figures)
-    if not saved:
+    if saved:
+        restore(run.folder, saved, told)
+    else:
         begin_again(run.folder, told)
     cut_back(run, rows, steps, summary)
     ruled = max((step.update for step in steps if step.update <= update), default=-1)

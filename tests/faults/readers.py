@@ -47,7 +47,7 @@ def read_one(folder: Path, name: str) -> bool:
 
 def resumed(run: Run) -> None:
     """What going on with a run reads."""
-    saved = last_checkpoint(run.folder, most_bytes(run.config), lambda _: None)
+    saved = last_checkpoint(run.folder, most_bytes(run.config))
     check_same(run, saved, force=True)
     if saved:
         spent(run, saved, sound_summary(run))
