@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from hornbook import Checkpoint, Finished, Logged, Run, Sampled, Text
+from hornbook import Checkpoint, Finished, Logged, Run, Sampled, Text, storage
 from hornbook.config import settings
 from hornbook.engines import TrainingState
 from hornbook.errors import NotFiniteError, RunFolderError, SettingError, StorageError
@@ -151,6 +154,61 @@ def test_a_folder_in_the_making_may_take_its_place_while_another_is_begun(tmp_pa
     place = create(tmp_path / "a", replace(TEXT, name="a"), MODEL, TRAINING, fresh=True)
     place.lock.release()
     assert place.folder == tmp_path / "a-2"
+
+
+@pytest.mark.parametrize("kill", range(1, 7))
+def test_a_kill_while_a_folder_is_put_in_the_place_of_an_empty_one_leaves_a_run_or_nothing(
+    tmp_path, monkeypatch, kill
+):
+    renames, rename = 0, Path.rename
+
+    def killed(path, to):
+        nonlocal renames
+        rename(path, to)
+        renames += 1
+        if renames == kill:
+            raise KeyboardInterrupt
+
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr(Path, "rename", killed)
+    with suppress(KeyboardInterrupt):
+        new(tmp_path / "a")
+    if any((tmp_path / "a").iterdir()):
+        assert Run(tmp_path / "a").vocabulary == TEXT.vocabulary
+
+
+@pytest.mark.parametrize("kind", ["link", "working", "busy"])
+def test_an_empty_folder_that_has_to_stay_is_filled(tmp_path, monkeypatch, kind):
+    def mounted(path, to):
+        if path.is_dir():
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return rename(path, to)
+
+    place, rename = tmp_path / "a", Path.rename
+    (tmp_path / "b").mkdir()
+    place.symlink_to("b") if kind == "link" else place.mkdir()
+    number = place.stat().st_ino
+    if kind == "working":
+        monkeypatch.chdir(place)
+    if kind == "busy":
+        monkeypatch.setattr(Path, "rename", mounted)
+    recorder = new(Path() if kind == "working" else place)
+    keep(recorder, Sampled(0, "abc"))
+    assert place.stat().st_ino == number
+    assert place.is_symlink() == (kind == "link")
+    assert [row["text"] for row in Run(place).samples] == ["abc"]
+
+
+def test_a_folder_in_the_place_of_an_empty_one_has_its_permissions(tmp_path):
+    (tmp_path / "a").mkdir(mode=0o700)
+    assert new(tmp_path / "a").folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_names_of_folders_that_are_made_on_the_way_are_on_the_disk(tmp_path, monkeypatch):
+    synced, sync = [], storage.sync
+    monkeypatch.setattr("hornbook.folders.sync", lambda path: (synced.append(path), sync(path)))
+    new(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
 
 
 def test_a_folder_that_was_filled_meanwhile_is_not_touched(tmp_path):

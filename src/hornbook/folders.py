@@ -104,7 +104,7 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
     beside = whole.with_name(f".{whole.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
     lock = None
     with storing(folder):
-        whole.parent.mkdir(parents=True, exist_ok=True)
+        make(whole.parent)
         remove_left(whole)
         try:
             beside.mkdir()
@@ -124,6 +124,14 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
     return lock
 
 
+def make(folder: Path) -> None:
+    """Make a folder where there is none, and those above it, each with its name on the disk."""
+    if not folder.exists():
+        make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
 def remove_left(whole: Path) -> None:
     """Remove what processes that were killed have left beside a run folder; one of this minute may be in the
     making, and in its place by now."""
@@ -134,15 +142,37 @@ def remove_left(whole: Path) -> None:
 
 
 def put(beside: Path, whole: Path) -> None:
-    """Put a folder in its place: by a rename, or, where an empty folder is there already, file by file,
-    the settings last, without which it is no run."""
-    if not whole.is_dir():
-        beside.rename(whole)
-        return
-    if any(whole.iterdir()):
+    """Put a folder in its place by a rename, onto an empty folder too; or, where that one has to stay, file
+    by file, the settings last, without which it is no run."""
+    there = whole.is_dir()
+    if there and any(whole.iterdir()):
         raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(whole))
+    if there and not replaceable(whole, beside):
+        put_into(beside, whole)
+        return
+    if there:
+        shutil.copymode(whole, beside)
+    try:
+        beside.rename(whole)
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # a disk is mounted there
+            raise
+        put_into(beside, whole)
+
+
+def replaceable(whole: Path, beside: Path) -> bool:
+    """Whether nobody misses an empty folder when another takes its place: it is no link, of the same owner
+    and group, and not the one that this process works in."""
+    old, new = whole.stat(), beside.stat()
+    same = (old.st_uid, old.st_gid) == (new.st_uid, new.st_gid)
+    return same and not whole.is_symlink() and not os.path.samestat(old, os.stat("."))
+
+
+def put_into(beside: Path, whole: Path) -> None:
+    """Move the files of a run into an empty folder."""
     for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):
         path.rename(whole / path.name)
+    sync(whole)
 
 
 def write_start(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> None:
