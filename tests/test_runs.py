@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 import hornbook
+from hornbook import storage
 from hornbook.checkpoints import counters, training_tensors
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import TrainingState
@@ -90,6 +93,22 @@ def test_where_a_model_is_damaged_the_other_one_is_named(run, which, other):
     with pytest.raises(RunFolderError, match=f"is damaged .*--which {other}$"):
         run.model(which)
     assert run.model(other).flat.size
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(storage, "check_file"), (storage, "check_header"), (safetensors, "safe_open")]
+)
+def test_the_last_model_may_give_its_name_away_while_it_is_read(run, monkeypatch, owner, name):
+    last = run.model("last").flat
+    usual = getattr(owner, name)
+
+    def renamed(path, *rest, **how):
+        if Path(path).name == "last.safetensors":
+            Path(path).rename(run.folder / "previous.safetensors")
+        return usual(path, *rest, **how)
+
+    monkeypatch.setattr(owner, name, renamed)
+    assert (run.model("last").flat == last).all()
 
 
 @pytest.mark.parametrize("name", ["config.toml", "vocabulary.json"])

@@ -123,22 +123,32 @@ class Run:
         or after the last update (`last`). Raises SettingError for another word, RunFolderError for weights
         that are damaged or of another shape."""
         choice("model", which, WHICH)
-        path = self.folder / (BEST if which == "best" else LAST)
-        if which == "last" and not path.exists():  # as it is for a moment while the next one takes its place
-            path = self.folder / PREVIOUS
-        others = {name for name in (BEST, LAST, PREVIOUS) if (self.folder / name).exists()} - {path.name}
-        if not path.exists() and not others:
+        there = [name for name in (BEST, LAST, PREVIOUS) if (self.folder / name).exists()]
+        if not there:
             raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
+        path = self.folder / (BEST if which == "best" else LAST if LAST in there else PREVIOUS)
+        others = [name for name in there if name != path.name]
         other = "last" if which == "best" else "best"
         with advising(
             f"its {other} model may be read: hornbook sample {self.folder} --which {other}" if others else ""
         ):
-            if not path.exists():
+            if path.name not in there:
                 raise RunFolderError(f"{path} is gone")
-            tensors, about = read_tensors(path, most_bytes(self.config))
+            tensors, about = self.weights(path)
             flat = self.assemble(path, tensors, str(about.get("dtype")))
             state = self.reading(path, tensors.get("hidden"))
         return Model(self.config.model, self.config.training, self.vocabulary, flat, state)
+
+    def weights(self, path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The arrays of a file and the record about them. The last one has, for a moment, the name of the one
+        before it, while a training puts the next one in its place."""
+        most = most_bytes(self.config)
+        try:
+            return read_tensors(path, most)
+        except RunFolderError as error:
+            if path.name != LAST or not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            return read_tensors(self.folder / PREVIOUS, most)
 
     def reading(self, path: Path, hidden: Array | None) -> Array:  # (L, S, 1, H)
         """The state in which writing starts, checked: the first stream's."""
