@@ -536,6 +536,16 @@ def test_standard_output_that_is_full_is_named_by_every_command(run, command):
     assert done.stderr == "error: standard output cannot be written: No space left on device\n"
 
 
+@full
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"], ["resume", "-h"], []])
+def test_standard_output_that_is_full_is_named_by_help_and_version(words):
+    command = [sys.executable, "-m", "hornbook", *words]
+    with FULL.open("w") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
 @pytest.mark.parametrize("where", ["/proc/run", "/dev/null/run", "book.txt/run"])
 def test_a_place_that_cannot_be_written_is_told_without_a_traceback(hornbook, book, folder, where):
     told = hornbook("train", book, *SMALL, "--updates", 3, "--out", where)

@@ -6,6 +6,8 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any, TextIO
 
@@ -43,15 +45,39 @@ COMMANDS: dict[str, Any] = {
 USAGE_ERROR: Any = typer.BadParameter.__base__  # of all mistakes in what was typed
 
 
+@contextmanager
+def printing() -> Iterator[None]:
+    """See that what was printed is written, however this ends; where it cannot be, that is told."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence()
+        aside(f"error: {error.filename or 'standard output cannot be written'}: {error.strerror or error}")
+        raise typer.Exit(1) from error
+
+
 class Commands(TyperGroup):
     """All commands; an error of any of them is told in a line or two, without a traceback."""
 
+    def make_context(self, *words: Any, **how: Any) -> Any:
+        """Read what was typed; what is told here already is the help and the version."""
+        with printing():
+            return super().make_context(*words, **how)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was typed."""
+        with printing():
+            return self.told(ctx)
+
+    def told(self, ctx: Any) -> Any:
+        """Run it; an error is told."""
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+            return super().invoke(ctx)
         except USAGE_ERROR as error:
             command = f" {ctx.invoked_subcommand}" if ctx.invoked_subcommand in COMMANDS else ""
             message = error.format_message().rstrip(".")
@@ -64,14 +90,6 @@ class Commands(TyperGroup):
             aside(
                 "error: there is not enough memory for this; a smaller --hidden, --layers, --streams or "
                 "--seq-len needs less"
-            )
-            raise typer.Exit(1) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:  # what is printed cannot be written
-            silence()
-            aside(
-                f"error: {error.filename or 'standard output cannot be written'}: {error.strerror or error}"
             )
             raise typer.Exit(1) from error
         except KeyboardInterrupt as interrupt:
