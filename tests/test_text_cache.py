@@ -15,7 +15,7 @@ import pytest
 from hornbook import cache, locks, text_cache
 from hornbook.errors import TextError
 from hornbook.numbering import Numbering
-from hornbook.text import Text, read_text
+from hornbook.text import Text, oddities, read_text
 
 WORDS = "Ça va? 字 and so on\r\n" * 50
 
@@ -206,6 +206,24 @@ def test_a_cache_that_cannot_be_made_is_done_without(book, monkeypatch, tmp_path
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert read_text(book)[:] == WORDS.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("where", ["cache", "cache/hornbook", "cache/hornbook/texts"])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_file_in_the_place_of_the_cache_is_told_and_done_without(book, tmp_path, where, kind, monkeypatch):
+    path = tmp_path / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch() if kind == "file" else path.symlink_to("nowhere")
+    text = read_text(book)
+    (sentence,) = oddities(text)
+    assert sentence == (
+        f"{path} is no folder, so what book is encoded to is not kept, and it is encoded anew each time; "
+        "remove or rename that file"
+    )
+    monkeypatch.setattr(text_cache, "LEAST", book.stat().st_size + 1)
+    assert oddities(text) == []
+    path.unlink()
+    assert oddities(read_text(book)) == []
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hornbook.errors import TextError
 from hornbook.numbering import smallest_type, stored
-from hornbook.text_cache import numbered
+from hornbook.text_cache import in_the_way, numbered
 from hornbook.text_files import BUILT_IN, Manner, opened, writable
 from hornbook.vocabulary import Vocabulary
 
@@ -76,13 +76,19 @@ def check_text(text: object) -> None:
 
 
 def oddities(text: Text) -> list[str]:
-    """What is strange about a text, though it can be trained on: a sentence each."""
+    """What is strange about a text, or hinders it, though it can be trained on: a sentence each."""
     found = []
     if all((text.ids[at : at + BLOCK] == text.ids[0]).all() for at in range(0, len(text), BLOCK)):
         found.append(f"{text.name} has one distinct {text.vocabulary.unit}, so there is nothing to learn")
     if text.vocabulary.tokens == "chars" and "\0" in text.vocabulary.numbers:
         found.append(
             f"{text.name} holds NUL characters; it may not be a text, and --tokens bytes reads any file"
+        )
+    obstacle = in_the_way(sum(source.bytes for source in text.sources))
+    if obstacle:
+        found.append(
+            f"{obstacle} is no folder, so what {text.name} is encoded to is not kept, and it is encoded anew "
+            "each time; remove or rename that file"
         )
     return found
 

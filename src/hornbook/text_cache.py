@@ -68,6 +68,14 @@ def content(file: IO[bytes], label: str) -> str:
         return cache.content(file, label if label.startswith("/") else None)
 
 
+def in_the_way(size: int) -> Path | None:
+    """What stands in the place of the cache's folder, or of one above it, and is no folder itself, so that a
+    text of so many bytes is not kept; None where nothing does, or it is too small to be kept."""
+    folder = cache.cache_folder(os.environ) / TEXTS
+    places = [*reversed(folder.parents), folder] if size >= LEAST else []
+    return next((path for path in places if os.path.lexists(path) and not path.is_dir()), None)
+
+
 def in_passing(numbering: Numbering) -> Numbered:
     """The numbers of files in a file that is gone with the process."""
     ids = stored(numbering.blocks(), numbering.kind, len(numbering))
