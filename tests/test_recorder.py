@@ -17,7 +17,7 @@ import pytest
 from hornbook import Checkpoint, Finished, Logged, Run, Sampled, Text, storage
 from hornbook.config import settings
 from hornbook.engines import TrainingState
-from hornbook.errors import NotFiniteError, RunFolderError, SettingError, StorageError
+from hornbook.errors import NotFiniteError, PlaceError, RunFolderError, SettingError, StorageError
 from hornbook.events import Best, Lanes
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
@@ -56,6 +56,20 @@ def test_a_fresh_folder_bears_the_name_of_the_text(tmp_path, monkeypatch):
     (tmp_path / "runs" / "cats").mkdir(parents=True)
     (tmp_path / "runs" / "cats-2").touch()
     assert str(choose_folder("cats")) == "runs/cats-3"
+
+
+def test_a_link_to_nowhere_has_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").mkdir()
+    Path("runs/cats").symlink_to("nowhere")
+    assert str(choose_folder("cats")) == "runs/cats-2"
+
+
+def test_a_file_in_the_place_of_the_folder_of_runs_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").touch()
+    with pytest.raises(PlaceError, match="cannot be written: Not a directory"):
+        create(choose_folder("cats"), TEXT, MODEL, TRAINING, fresh=True)
 
 
 def test_a_fresh_folder_has_a_name_that_the_system_takes(tmp_path, monkeypatch):

@@ -77,7 +77,7 @@ def free_folder(text_name: str) -> Path:
     safe = "".join(c if c.isalnum() or c in "-_+." else "-" for c in text_name).strip(".") or "text"
     safe = safe.encode()[:LONGEST_NAME].decode(errors="ignore")
     folder, number = RUNS / safe, 1
-    while folder.exists():
+    while os.path.lexists(folder):
         number += 1
         folder = RUNS / f"{safe}-{number}"
     return folder
@@ -93,7 +93,8 @@ def create(
             return Place(folder, appear(folder, text, model, training))
         except StorageError as error:
             reason = error.__cause__
-            if not fresh or not isinstance(reason, OSError) or reason.errno not in FILLED:
+            taken = isinstance(reason, OSError) and reason.errno in FILLED and os.path.lexists(folder)
+            if not fresh or not taken:
                 raise
             folder = free_folder(text.name)
 
