@@ -81,8 +81,8 @@ def recorded(folder: Path) -> list[Planned]:
 def kept_plan(
     run: Run, saved: Saved | None, force: bool, told: Callable[[str], object]
 ) -> list[Planned] | None:
-    """The plan of a run so far. Where that is lost, and it is forced: none, which is told, or None if the run
-    has made all the updates of its settings, or goes by time. Raises RunFolderError."""
+    """The plan of a run so far. Where that is lost, and it is forced: no step, which is told; None of a run
+    by time, or of one that has made more updates than its settings have. Raises RunFolderError."""
     update, ruled = (saved.start.state.update, saved.ruled) if saved else (0, -1)
     training = run.config.training
     try:
@@ -97,7 +97,7 @@ def kept_plan(
             f"{wrong}; put it back from a copy; --force goes on without it, and by the clock where the run "
             "goes by time"
         )
-    if update and (training.minutes or update >= training.updates):
+    if update and (training.minutes or update > training.updates):
         return None
     told(f"{wrong}; going on without it, for as long as {CONFIG} says where nothing else is asked for")
     return []
