@@ -191,11 +191,11 @@ def test_a_kill_while_a_folder_is_put_in_the_place_of_an_empty_one_leaves_a_run_
         assert Run(tmp_path / "a").vocabulary == TEXT.vocabulary
 
 
-@pytest.mark.parametrize("kind", ["link", "working", "busy"])
+@pytest.mark.parametrize("kind", ["link", "working", "mounted"])
 def test_an_empty_folder_that_has_to_stay_is_filled(tmp_path, monkeypatch, kind):
     def mounted(path, to):
-        if path.is_dir():
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        if place not in path.parents:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return rename(path, to)
 
     place, rename = tmp_path / "a", Path.rename
@@ -204,13 +204,24 @@ def test_an_empty_folder_that_has_to_stay_is_filled(tmp_path, monkeypatch, kind)
     number = place.stat().st_ino
     if kind == "working":
         monkeypatch.chdir(place)
-    if kind == "busy":
+    if kind == "mounted":
+        monkeypatch.setattr("os.path.ismount", lambda path: path == place)
         monkeypatch.setattr(Path, "rename", mounted)
     recorder = new(Path() if kind == "working" else place)
     keep(recorder, Sampled(0, "abc"))
     assert place.stat().st_ino == number
     assert place.is_symlink() == (kind == "link")
     assert [row["text"] for row in Run(place).samples] == ["abc"]
+
+
+def test_what_a_killed_process_left_within_an_empty_folder_hinders_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old, fresh = (tmp_path / f".{tmp_path.name}.new-{number}" for number in (1, 2))
+    for path in (old, fresh):
+        path.mkdir()
+    os.utime(old, (0, 0))
+    assert Run(new(choose_folder("cats", out=".")).folder).vocabulary == TEXT.vocabulary
+    assert [path for path in (old, fresh) if path.exists()] == [fresh]
 
 
 def test_a_folder_in_the_place_of_an_empty_one_has_its_permissions(tmp_path):

@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import shutil
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
         return free_folder(text_name)
     folder = Path(out) if out is not None else RUNS / str(name)
     try:
-        taken = folder.is_dir() and any(folder.iterdir())
+        taken = folder.is_dir() and filled(folder)
         is_file = folder.exists() and not folder.is_dir()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -100,13 +101,14 @@ def create(
 
 
 def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> Lock:
-    """Make a run folder beside its place, and put it there. Raises StorageError."""
-    whole = folder.absolute()
-    beside = whole.with_name(f".{whole.name}.new-{os.getpid()}-{secrets.token_hex(4)}")
-    lock = None
+    """Make a run folder beside its place, and put it there; within it, where an empty folder is there that
+    has to stay. Raises StorageError."""
+    whole, lock = folder.absolute(), None
     with storing(folder):
         make(whole.parent)
-        remove_left(whole)
+        around = whole if whole.is_dir() and not replaceable(whole) else whole.parent
+        beside = around / f"{making(whole)}{os.getpid()}-{secrets.token_hex(4)}"
+        remove_left(whole, around)
         try:
             beside.mkdir()
             lock = Lock(beside)
@@ -133,47 +135,49 @@ def make(folder: Path) -> None:
         sync(folder.parent)
 
 
-def remove_left(whole: Path) -> None:
-    """Remove what processes that were killed have left beside a run folder; one of this minute may be in the
+def making(whole: Path) -> str:
+    """How the names of folders begin that are to become a run folder."""
+    return f".{whole.name}.new-"
+
+
+def filled(folder: Path) -> bool:
+    """Whether there is more in a folder than what is in the making there, or was left of that."""
+    return any(not path.name.startswith(making(folder.absolute())) for path in folder.iterdir())
+
+
+def replaceable(whole: Path) -> bool:
+    """Whether nobody misses an empty folder when a new one takes its place: it is no link, no place where a
+    disk is mounted, of the same owner and group, and not the one that this process works in."""
+    old, above = whole.stat(), whole.parent.stat()
+    group = above.st_gid if above.st_mode & stat.S_ISGID else os.getegid()
+    own = (old.st_uid, old.st_gid) == (os.geteuid(), group)
+    bound = whole.is_symlink() or os.path.ismount(whole) or os.path.samestat(old, os.stat("."))
+    return own and not bound
+
+
+def remove_left(whole: Path, around: Path) -> None:
+    """Remove what processes that were killed have left of a run folder; one of this minute may be in the
     making, and in its place by now."""
-    for left in whole.parent.glob(f".{escape(whole.name)}.new-*"):
+    for left in around.glob(f"{escape(making(whole))}*"):
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > FRESH and not under_way(left):
                 shutil.rmtree(left, ignore_errors=True)
 
 
 def put(beside: Path, whole: Path) -> None:
-    """Put a folder in its place by a rename, onto an empty folder too; or, where that one has to stay, file
-    by file, the settings last, without which it is no run."""
+    """Put a folder in its place by a rename, onto an empty folder too; from within that one file by file, the
+    settings last, without which it is no run."""
     there = whole.is_dir()
-    if there and any(whole.iterdir()):
+    if there and filled(whole):
         raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(whole))
-    if there and not replaceable(whole, beside):
-        put_into(beside, whole)
+    if beside.parent == whole:
+        for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):
+            path.rename(whole / path.name)
+        sync(whole)
         return
     if there:
         shutil.copymode(whole, beside)
-    try:
-        beside.rename(whole)
-    except OSError as error:
-        if error.errno != errno.EBUSY:  # a disk is mounted there
-            raise
-        put_into(beside, whole)
-
-
-def replaceable(whole: Path, beside: Path) -> bool:
-    """Whether nobody misses an empty folder when another takes its place: it is no link, of the same owner
-    and group, and not the one that this process works in."""
-    old, new = whole.stat(), beside.stat()
-    same = (old.st_uid, old.st_gid) == (new.st_uid, new.st_gid)
-    return same and not whole.is_symlink() and not os.path.samestat(old, os.stat("."))
-
-
-def put_into(beside: Path, whole: Path) -> None:
-    """Move the files of a run into an empty folder."""
-    for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):
-        path.rename(whole / path.name)
-    sync(whole)
+    beside.rename(whole)
 
 
 def write_start(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> None:
