@@ -118,7 +118,7 @@ def lost_plan(run: Run, steps: list[Planned], update: int, ruled: int) -> str:
 def has_damaged_rows(folder: Path) -> bool:
     """Whether a file of rows has one that is damaged."""
     there = ((folder / name, check) for name, check in CHECKS.items() if (folder / name).exists())
-    return any(sound_json_lines(path, check)[1] for path, check in there)
+    return any(sound_rows(path, check)[1] for path, check in there)
 
 
 def row_count(path: Path, rows: int, force: bool) -> int:
