@@ -503,8 +503,9 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp
     assert further(run.folder, updates="+5").summary["updates"] == 45
 
 
-def test_a_run_that_needs_no_plan_is_forced_to_its_end_without_a_damaged_one(tmp_path):
-    run = start(tmp_path / "a", Ending(10))
+@pytest.mark.parametrize("slices", [10, 99])
+def test_a_run_that_needs_no_plan_is_forced_to_its_end_without_a_damaged_one(tmp_path, slices):
+    run = start(tmp_path / "a", Ending(slices))
     (run.folder / "plan.jsonl").write_text('{"update": 3, "remaining": 5}\n')
     with pytest.raises(RunFolderError, match=r"plan\.jsonl is damaged .*--force goes on"):
         further(run.folder)
