@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hornbook import Run
+from hornbook import Run, read_text, train
 from hornbook.run_files import plan_row, read_plan
 from hornbook.sizing import LEAST
 
@@ -124,6 +124,15 @@ def test_fluent_trains_on_a_page(hornbook, folder, story):
     assert run.summary["finished"]
     assert run.summary["last_smooth_loss"] < run.summary["first_loss"]
     assert run.summary["updates"] <= 1.1 * LEAST
+
+
+def test_minutes_are_not_offered_to_a_run_that_has_read_its_text_as_often_as_it_may(hornbook, refused, book):
+    how = {"hidden": 8, "seq_len": 5, "minutes": 0.5, "most_epochs": 0.1}
+    train(read_text(book), out="a", quiet=True, **how)
+    told = hornbook("resume", "a")
+    assert told.code == 0
+    assert told.out.endswith("is finished, after 40 updates; give it more with --updates +N\n")
+    assert "has read its text 0.1 times" in refused("resume", "a", "--minutes", 0.1)
 
 
 # A plan that is gone or damaged

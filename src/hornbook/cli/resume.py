@@ -41,7 +41,7 @@ def resume(
     from hornbook.cli.interrupts import Interrupts
     from hornbook.cli.train import conclude
     from hornbook.facade import resume_into
-    from hornbook.resuming import Further, finished
+    from hornbook.resuming import Further, finished, most_of
     from hornbook.runs import Run
 
     begun = time.perf_counter()
@@ -53,9 +53,10 @@ def resume(
     if not done:
         conclude(found, silent=quiet or as_json, signal=interrupts.asked)
     elif not quiet and not as_json:
+        by_time = " or --minutes M" if found.summary["updates"] < most_of(found) else ""
         print(
             printable(
                 f"{run} is finished, after {found.summary['updates']:,} updates; give it more with "
-                "--updates +N or --minutes M"
+                f"--updates +N{by_time}"
             )
         )
