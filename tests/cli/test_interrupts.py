@@ -290,7 +290,7 @@ def test_a_handler_that_is_not_pythons_is_left_alone(monkeypatch):
     with Interrupts() as interrupts:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        assert not interrupts.stop()
+        assert not interrupts()
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 

@@ -153,8 +153,8 @@ def test_the_best_model_is_told_by_its_validation(family):
 
 def test_of_a_run_that_was_stopped_it_is_told_that_the_best_model_was_chosen_by_validation(family):
     summary = family[0].summary | {"validation": None}
-    assert chosen_by(summary) == ("The best model is the one with the lowest loss on what was held out",)
-    assert "lowest smooth loss" in str(chosen_by({**summary, "best_by": "smooth loss"})[0])
+    assert chosen_by(summary, 64) == ("The best model is the one with the lowest loss on what was held out",)
+    assert "lowest smooth loss" in str(chosen_by({**summary, "best_by": "smooth loss"}, 64)[0])
     axes = Mock()
     mark_best(axes, summary)
     axes.plot.assert_not_called()
