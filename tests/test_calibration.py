@@ -145,6 +145,24 @@ def test_a_rate_at_which_the_network_diverges_is_measured_as_any_other(
     assert all(made)
 
 
+def test_a_step_that_other_programs_disturb_is_not_believed(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, training, _ = arranged(prose, updates=1000, **SMALL)
+    taken = iter((0.5, 0.001, 0.4))
+    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken, 0.002))
+    assert Trial(prose, model, training).seconds_of_an_update(60) < 0.01
+
+
+def test_a_step_that_takes_a_good_part_of_the_time_is_not_made_again(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, training, _ = arranged(prose, updates=1000, **SMALL)
+    taken = iter((9.0,))
+    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken))
+    assert Trial(prose, model, training).seconds_of_an_update(60) > 60
+
+
 def test_a_cost_is_that_of_a_unit_and_of_what_comes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now, asked = [0.0], list[int]()
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: now[0])
