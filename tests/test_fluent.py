@@ -162,14 +162,14 @@ def test_a_run_that_goes_on_and_one_by_its_config_read_a_short_text_no_more_ofte
     speed(1e-5)
     (tmp_path / "page.txt").write_text("a sentence like any other, and another one.\n" * 5)
     text = read_text(tmp_path / "page.txt")
-    how = {"preset": "fluent", "engine": "reference", "hidden": 4, "layers": 1, "seq_len": 8, "minutes": 1}
+    how = {"preset": "fluent", "engine": "reference", "hidden": 4, "layers": 1, "seq_len": 8, "minutes": 20}
     planned = arranged(text, **advise(text, how).given)
     most = planned[2].total
     asked = iter([False] * 3)
     run = train_into(tmp_path / "run", text, planned, Display(8), lambda: next(asked, True), 1e6)
     assert run.summary["updates"] < most
     assert resume(run, quiet=True).summary["updates"] == most
-    again = ["train", "--config", str(run.folder), "--minutes", "2", "--out", str(tmp_path / "again")]
+    again = ["train", "--config", str(run.folder), "--minutes", "30", "--out", str(tmp_path / "again")]
     assert CliRunner().invoke(app, [*again, "--quiet"]).exit_code == 0
     assert Run(tmp_path / "again").summary["updates"] == most
 
