@@ -117,12 +117,23 @@ def test_a_row_stands_in_json_with_the_names_that_were_promised(prose: Text) -> 
 
 
 def test_the_entries_done_are_told_up_to_their_total(prose: Text) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     model, training = settings(len(prose.vocabulary), hidden=6, seq_len=3)
-    check_gradients(prose, model, training, told=lambda done, total: told.append((done, total)))
-    assert {total for _, total in told} == {2 * count(model)}
-    assert all(a <= b for (a, _), (b, _) in pairwise(told))
-    assert told[-1][0] == 2 * count(model)
+    check_gradients(prose, model, training, told=lambda *heard: told.append(heard))
+    assert {total for *_, total in told} == {2 * count(model)}
+    assert all(a <= b for (_, a, _), (_, b, _) in pairwise(told))
+    assert told[-1][1] == 2 * count(model)
+
+
+def test_each_gradient_is_told_before_any_of_its_entries_is_done(prose: Text) -> None:
+    first: dict[str, int] = {}
+    model, training = settings(len(prose.vocabulary), hidden=6, seq_len=3)
+    check_gradients(prose, model, training, told=lambda what, done, _: first.setdefault(what, done))
+    sizes = [int(np.prod(shape)) for shape in shapes(model).values()] * 2
+    assert list(first) == [
+        f"gradient of {key}, {case} case" for case in ("recipe", "hard") for key in "UWbVc"
+    ]
+    assert list(first.values()) == [sum(sizes[:place]) for place in range(len(sizes))]
 
 
 def test_a_text_that_is_too_short_is_refused() -> None:

@@ -108,14 +108,15 @@ def check_gradients(
     model: ModelSettings,
     training: TrainingSettings,
     everything: bool = False,
-    told: Callable[[int, int], None] | None = None,
+    told: Callable[[str, int, int], object] = lambda *_: None,
     quick: bool = False,
 ) -> GradientCheck:
     """Check the gradients of `training.engine` in float64 on the first T characters of a text.
 
     Networks of more than 50,000 parameters are checked on a seeded sample of 2,000 entries a parameter
     unless `everything` is asked for; a `quick` check takes fewer where these would take minutes.
-    `told(done, total)` hears of the entries checked. Raises TextError for what is no Text, or one
+    `told(what, done, total)` hears which gradient is being checked, in which case, and of the entries done in
+    all. Raises TextError for what is no Text, or one
     shorter than T + 1.
     """
     check_text(text)
@@ -129,13 +130,12 @@ def check_gradients(
         chosen = choose(model, training.seed, x, max(FEWEST, int(most)))
     total = len(cases) * sum(len(entries) for entries in chosen.values())
     rows: list[Row] = []
-    done = 0
+    done, what = 0, ""
 
     def tell(more: int) -> None:
         nonlocal done
         done += more
-        if told:
-            told(done, total)
+        told(what, done, total)
 
     for case in cases:
         state = TrainingState.of_parameters(case.parameters, model, training)
@@ -144,6 +144,8 @@ def check_gradients(
         largest = {key: float(np.abs(g).max()) for key, g in analytic.items()}
         rounding = ROUNDING * max(largest.values())
         for key, entries in chosen.items():
+            what = f"gradient of {key}, {case.label} case"
+            tell(0)  # before the first entries are done, which may take long
             numbers = numerical(case, key, entries, tell)
             expected = analytic[key].ravel()[entries]
             rows.append(compared(case.label, key, expected, numbers, loss, largest[key], rounding))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,8 +59,8 @@ def check(
         "seed": seed,
     }
     model, training = settings(len(text.vocabulary), **flags)
-    with Bar() as bar:
-        result = check_gradients(text, model, training, everything, partial(bar.told, "entries checked"))
+    with Bar(lines=not as_json) as bar:
+        result = check_gradients(text, model, training, everything, bar.told)
     if as_json:
         print(json.dumps([row.record() for row in result.rows], indent=2))
     else:
