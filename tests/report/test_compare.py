@@ -81,15 +81,15 @@ def test_runs_by_time_differ_in_their_minutes_not_in_their_updates(tmp_path):
 
 def test_the_figure_has_a_line_for_each_kind_of_run(runs):
     (figure,) = (b for b in blocks(comparison(runs)) if isinstance(b, Figure))
-    assert "runs a0, a1: optimizer adagrad, lr 0.1" in figure.svgs[0]
-    assert "run s0: optimizer sgd, lr 0.01" in figure.svgs[0]
+    assert "runs a0, a1: optimizer adagrad, lr 0.1" in figure.panels[0].svg
+    assert "run s0: optimizer sgd, lr 0.01" in figure.panels[0].svg
 
 
 @pytest.mark.parametrize("name", ["_hidden", "$x^2$", "a\x1b[31m", "紅樓夢"])
 def test_any_name_of_a_run_stands_in_the_legend(runs, tmp_path, name):
     named = Run(shutil.copytree(runs[2].folder, tmp_path / name))
     (figure,) = (b for b in blocks(comparison([runs[0], named])) if isinstance(b, Figure))
-    assert f"run {printable(name)}: " in figure.svgs[0]
+    assert f"run {printable(name)}: " in figure.panels[0].svg
 
 
 def test_the_legend_stays_inside_the_figure_however_much_differs(runs, tmp_path):

@@ -59,8 +59,8 @@ def test_the_first_table_is_that_of_the_gradients_and_the_first_figure_that_of_t
     assert {row[2] for row in table.rows} == {"100 % (all)"}
     figure = blocks(document, "Training", Figure)[0]
     assert figure.number == 1
-    assert "Smooth loss" in figure.svgs[1]
-    assert "Loss of each logged update" in figure.svgs[0]
+    assert "Smooth loss" in figure.panels[1].svg
+    assert "Loss of each logged update" in figure.panels[0].svg
 
 
 def test_the_check_is_kept_in_the_run_and_made_again_only_for_other_settings(run, monkeypatch):

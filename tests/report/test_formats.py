@@ -54,7 +54,7 @@ def of_one(block: Block) -> Document:
 def of(text: str) -> Document:
     """A document with a text in every place where a text can stand."""
     blocks = (
-        Passage(text, (Span(text), Span(text, "word"), Span(text, tone=2)), text),
+        Passage(text, (Span(text), Span(text, "word"), Span(text, tone=2)), text, "name"),
         Passage(text, (Span(text), Span(text, "word")), text),
         Table(text, ("", text), ((text, text),)),
     )
@@ -187,6 +187,20 @@ def test_markdown_names_each_file_that_stands_beside_it(document):
         assert re.findall(rb"[a-z]+://[^\"']*", files[name].partition(b">")[2].partition(b">")[0]) in (
             [], [b"http://www.w3.org/2000/svg"],
         )  # fmt: skip
+
+
+def test_the_files_beside_are_named_by_what_they_show_and_each_says_it_in_words(document):
+    told = markdown(document)["report.md"].decode()
+    found = dict(re.findall(r'<img src="report-([^"]+)\.svg".* alt="([^"]*)">', told))
+    units = [name for name in found if re.fullmatch(r"unit-\d+", name)]
+    assert set(found) - set(units) >= {"loss", "smooth-loss", "gradient-norm", "novelty"}
+    assert (
+        units == [f"unit-{unit}" for unit in re.findall(r"^\*\*Unit (\d+) follows", told, re.MULTILINE)] != []
+    )
+    assert "the loss goes from" in found["loss"]
+    assert "the smooth loss goes from" in found["smooth-loss"]
+    assert len(set(found.values())) == len(found)
+    assert all(found.values())
 
 
 def test_in_markdown_nothing_but_markup_is_escaped():

@@ -140,8 +140,8 @@ def test_the_training_shows_validation_and_rate(family):
     figures = [block for block in section(family[1], "Training").blocks if isinstance(block, Figure)]
     assert "validation" in figures[1].caption
     assert "learning rate" in figures[1].caption
-    assert any("Validation" in svg for svg in figures[1].svgs)
-    assert "best" not in figures[0].svgs[1]  # the lowest smooth loss is not the best model's
+    assert any("Validation" in panel.svg for panel in figures[1].panels)
+    assert "best" not in figures[0].panels[1].svg  # the lowest smooth loss is not the best model's
 
 
 def test_the_best_model_is_told_by_its_validation(family):

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from hornbook.report.document import Panel
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
@@ -74,10 +76,11 @@ def chart(
     across: str,
     up: str,
     draw: Callable[[Axes], object],
+    alt: str,
     size: tuple[float, float] = (3.7, 2.35),
-) -> str:
-    """One panel as SVG: `draw` draws on its axes. Panels stay apart so that they can stand below each other
-    where there is no room beside."""
+) -> Panel:
+    """One panel: `draw` draws on its axes. Panels stay apart so that they can stand below each other where
+    there is no room beside."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -92,7 +95,7 @@ def chart(
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         draw(axes)
-        return tidy(name, svg_of(figure))
+        return Panel(name, tidy(name, svg_of(figure)), alt)
 
 
 def svg_of(figure: Drawing) -> str:

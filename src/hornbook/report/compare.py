@@ -180,11 +180,10 @@ def figure(compared: Sequence[Compared], differing: Sequence[str]) -> Block:
     )
     many = any(len(group) > 1 for group in found)
     bands = " Runs that differ only in their seed are one line, their mean, in a band of all."
+    alt = f"A line for each kind of run, at its end at {lasts}."
     return Figure(
-        "compare",
-        (chart("compare", "Smooth loss", "update", unit, draw, (4.6, 2.8 + 0.16 * lines)),),
+        (chart("compare", "Smooth loss", "update", unit, draw, alt, (4.6, 2.8 + 0.16 * lines)),),
         "Smooth loss over updates." + bands * many,
-        f"A line for each kind of run, at its end at {lasts}.",
     )
 
 

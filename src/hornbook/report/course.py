@@ -9,7 +9,7 @@ import numpy as np
 
 from hornbook.events import VALIDATION_LOSS
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
-from hornbook.report.document import Block, Figure, Passage, Section, Span, note, say, strong
+from hornbook.report.document import Block, Figure, Panel, Passage, Section, Span, note, say, strong
 from hornbook.report.subject import Subject
 from hornbook.report.wording import counted, loss_words, percent
 
@@ -62,15 +62,19 @@ def losses(subject: Subject) -> Figure:
 
     ticks = f" Upright lines mark the {counted(len(marks), 'start')} of a new epoch." if marks else ""
     return Figure(
-        "loss-over-updates",
         (
-            chart("loss", "Loss of each logged update", "update", unit, left),
-            chart("smooth", "Smooth loss", "update", unit, right),
+            chart("loss", "Loss of each logged update", "update", unit, left, falls(rows, "loss")),
+            chart("smooth-loss", "Smooth loss", "update", unit, right, falls(rows, "smooth_loss")),
         ),
         f"Loss functions (loss to the left, smooth loss to the right) over {updates[-1]:,} updates.{ticks}",
-        f"Two curves over {updates[-1]:,} updates. The loss goes from {rows[0]['loss']:.1f} to "
-        f"{rows[-1]['loss']:.1f} nats, the smooth loss from {rows[0]['smooth_loss']:.1f} to "
-        f"{rows[-1]['smooth_loss']:.1f}.",
+    )
+
+
+def falls(rows: Rows, key: str) -> str:
+    """From where to where a loss goes."""
+    return (
+        f"A curve over {rows[-1]['update']:,} updates: the {key.replace('_', ' ')} goes from "
+        f"{rows[0][key]:.1f} to {rows[-1][key]:.1f} nats."
     )
 
 
@@ -135,15 +139,13 @@ def conditions(subject: Subject) -> list[Block]:
     what = ", ".join(title.lower() for title in drawn)
     return [
         Figure(
-            "training-conditions",
             tuple(drawn.values()),
             f"{what[0].upper()}{what[1:]} at the logged updates.{constant}",
-            f"Curves over the updates: {what}.",
         )
     ]
 
 
-def curve(key: str, title: str, points: list[tuple[int, float]], unit: str) -> str:
+def curve(key: str, title: str, points: list[tuple[int, float]], unit: str) -> Panel:
     """A figure of the metrics over the updates."""
     scale = 1000 if key == "characters_per_second" else 1
 
@@ -155,7 +157,10 @@ def curve(key: str, title: str, points: list[tuple[int, float]], unit: str) -> s
         else:
             axes.set_ylim(bottom=0)
 
-    return chart(key.replace("_", "-"), title, "update", unit, draw)
+    (_, first), (_, last) = points[0], points[-1]
+    what = title.lower() if unit in title.lower() else f"{title.lower()} ({unit})"
+    alt = f"A curve over the updates: {what}, from {first / scale:.3g} to {last / scale:.3g}."
+    return chart(key.replace("_", "-"), title, "update", unit, draw, alt)
 
 
 def evolution(subject: Subject) -> Section:

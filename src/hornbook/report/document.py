@@ -84,24 +84,32 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """Drawings as SVG, beside each other where there is room; `alt` says what they show to those who do not
-    see them, `name` is the stem of their files."""
+class Panel:
+    """A drawing as SVG; `alt` says what it shows to those who do not see it, `name` names its file."""
 
     name: str
-    svgs: tuple[str, ...]
-    caption: str
+    svg: str
     alt: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Drawings, beside each other where there is room."""
+
+    panels: tuple[Panel, ...]
+    caption: str
     number: int = 0
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A text that was written or read, character for character, with what is said above and under it."""
+    """A text that was written or read, character for character, with what is said above and under it. A
+    coloured one has a `name`, for its file where it is drawn."""
 
     title: str
     spans: Spans
     under: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -162,9 +162,10 @@ def row(cells: tuple[str, ...]) -> str:
 
 @shown.register
 def _(block: Figure) -> str:
-    drawings = lines(in_a_page(svg) for svg in block.svgs)
+    drawings = lines(in_a_page(panel.svg) for panel in block.panels)
+    alt = " ".join(panel.alt for panel in block.panels)
     return (
-        f'<figure class="drawn">\n<div class="panels" role="img" aria-label="{text(block.alt)}">\n'
+        f'<figure class="drawn">\n<div class="panels" role="img" aria-label="{text(alt)}">\n'
         f"{drawings}\n</div>\n"
         f'<figcaption><span class="label">Figure {block.number}.</span> {text(block.caption)}</figcaption>\n'
         "</figure>"

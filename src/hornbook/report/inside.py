@@ -84,7 +84,9 @@ def coloured(finding: UnitFinding, text: str, unit: Floats) -> Passage:  # (N,)
     part = slice(start, start + SHOWN)
     r = f"{finding.correlation:+.2f}".replace("-", "−")
     return Passage(
-        f"Unit {finding.unit} follows “{finding.feature}” (r = {r})", toned(text[part], unit[part])
+        f"Unit {finding.unit} follows “{finding.feature}” (r = {r})",
+        toned(text[part], unit[part]),
+        name=f"unit-{finding.unit}",
     )
 
 

@@ -20,6 +20,7 @@ from hornbook.report.document import (
     Facts,
     Figure,
     Note,
+    Panel,
     Paragraph,
     Passage,
     Span,
@@ -38,39 +39,46 @@ PREFIX = "report-"  # of the files beside
 def markdown(document: Document) -> dict[str, bytes]:
     """The document as files by name: `report.md`, and its drawings."""
     parts = [f"# {plain(document.title)}", plain(document.subtitle)]
-    drawings: dict[str, str] = {}
+    drawings: list[Panel] = []
     for number, section in enumerate(document.sections, 1):
         parts.append(f"## {number} {plain(section.title)}")
-        for place, block in enumerate(section.blocks, 1):
-            drawn = drawings_of(block, f"{PREFIX}{number}-{place}")
-            drawings |= drawn
-            parts.append(pictures(block, list(drawn)) if drawn else shown(block, document.fixed))
-    files = {name: in_a_file(svg).encode() for name, svg in drawings.items()}
+        for block in section.blocks:
+            drawn = drawings_of(block)
+            drawings += drawn
+            parts.append(pictures(block, drawn) if drawn else shown(block, document.fixed))
+    files = {file_of(drawing): in_a_file(drawing.svg).encode() for drawing in drawings}
+    assert len(files) == len(drawings)
     return {"report.md": ("\n\n".join(parts) + "\n").encode(), **files}
 
 
-def drawings_of(block: Block, stem: str) -> dict[str, str]:
+def drawings_of(block: Block) -> tuple[Panel, ...]:
     """What of a block is drawn: its figures, or its coloured text."""
     if isinstance(block, Figure):
-        places = range(1, len(block.svgs) + 1)
-        return {f"{PREFIX}{block.name}-{i}.svg": svg for i, svg in zip(places, block.svgs, strict=True)}
+        return block.panels
     if isinstance(block, Passage) and any(span.tone is not None for span in block.spans):
-        return {f"{stem}.svg": toned_svg(block.spans)}
-    return {}
+        whole = "".join(span.text for span in block.spans).replace("\n", " ")
+        return (Panel(block.name, toned_svg(block.spans), whole),)
+    return ()
 
 
-def pictures(block: Block, names: list[str]) -> str:
+def pictures(block: Block, drawn: tuple[Panel, ...]) -> str:
     """The drawings of a block and its words."""
     if isinstance(block, Figure):
-        width = 49 if len(names) > 1 else 60
-        alts = [html(block.alt), *[""] * (len(names) - 1)]
-        images = "\n".join(
-            f'<img src="{name}" width="{width}%" alt="{alt}">' for name, alt in zip(names, alts, strict=True)
-        )
+        width = f' width="{49 if len(drawn) > 1 else 60}%"'
+        images = "\n".join(image(one, width) for one in drawn)
         return f"{images}\n\n**Figure {block.number}.** {plain(block.caption)}"
     assert isinstance(block, Passage)
-    whole = html("".join(span.text for span in block.spans).replace("\n", " "))
-    return f'**{plain(block.title)}**\n\n<img src="{names[0]}" alt="{whole}">'
+    return f"**{plain(block.title)}**\n\n{image(drawn[0])}"
+
+
+def image(drawing: Panel, width: str = "") -> str:
+    """A drawing as an element of HTML that names its file."""
+    return f'<img src="{file_of(drawing)}"{width} alt="{html(drawing.alt)}">'
+
+
+def file_of(drawing: Panel) -> str:
+    """The name of a drawing's file."""
+    return f"{PREFIX}{drawing.name}.svg"
 
 
 def plain(text: str) -> str:

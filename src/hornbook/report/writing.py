@@ -223,12 +223,13 @@ def novelty(model: Originality, person: Originality | None) -> Figure:
         axes.set_ylim(-2, 102)
         axes.legend(loc="lower right")
 
-    return Figure(
-        "novelty",
-        (chart("novelty", "New substrings", "length in characters", "per cent", draw, (4.4, 2.4)),),
-        "Novelty: the share of substrings of each length that the training text lacks.",
+    alt = (
         f"Curves that rise with length: {percent(model.novelty[9])} of the model’s substrings of 10 "
-        f"characters are new, {percent(model.novelty[LONGEST - 1])} of those of {LONGEST}.",
+        f"characters are new, {percent(model.novelty[LONGEST - 1])} of those of {LONGEST}."
+    )
+    return Figure(
+        (chart("novelty", "New substrings", "length in characters", "per cent", draw, alt, (4.4, 2.4)),),
+        "Novelty: the share of substrings of each length that the training text lacks.",
     )
 
 
