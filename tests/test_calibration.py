@@ -80,7 +80,7 @@ def test_minutes_that_are_not_enough_for_an_update_are_refused(
 ) -> None:
     monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
     with pytest.raises(
-        SettingError, match=r"an update takes about 70 s here.*--minutes 1 .*give more minutes"
+        SettingError, match=r"an update takes about 70 s here.*`minutes=1` .*give more minutes"
     ):
         arranged(prose, minutes=1, **SMALL)
 
@@ -89,7 +89,7 @@ def test_minutes_that_are_over_already_are_refused_before_anything_is_measured(p
     def never(*_: object) -> float:
         raise AssertionError("measured")
 
-    with pytest.raises(SettingError, match=r"--minutes 1 were over before .* taken 7\d\.\d s; give more"):
+    with pytest.raises(SettingError, match=r"`minutes=1` were over before .* taken 7\d\.\d s; give more"):
         arranged(prose, minutes=1, begun=time.perf_counter() - 70, figures=never, ahead=never, **SMALL)
 
 
@@ -101,9 +101,9 @@ def test_minutes_that_are_over_already_are_refused_before_anything_is_measured(p
         ({"minutes": float("nan")}, "minutes is nan"),
         ({"minutes": "ten"}, "minutes is 'ten'"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"updates": 5, "minutes": 1}, "--updates and --minutes both"),
-        ({"epochs": 5, "minutes": 1}, "--epochs and --minutes both"),
-        ({"epochs": 5, "updates": 1}, "--updates and --epochs both"),
+        ({"updates": 5, "minutes": 1}, "`updates` and `minutes` both"),
+        ({"epochs": 5, "minutes": 1}, "`epochs` and `minutes` both"),
+        ({"epochs": 5, "updates": 1}, "`updates` and `epochs` both"),
     ],
 )
 def test_a_length_that_cannot_be_is_refused(prose: Text, length: dict[str, Any], told: str) -> None:

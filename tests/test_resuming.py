@@ -307,7 +307,7 @@ def test_a_run_whose_checkpoints_are_gone_is_refused_and_nothing_of_it_changed(t
     for name in ("last.safetensors", *gone):
         (run.folder / name).unlink()
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-    told = "neither last.safetensors nor previous.safetensors .*--force"
+    told = "neither last.safetensors nor previous.safetensors .*`force=True`"
     with pytest.raises(RunFolderError, match=told) as refused:
         further(run.folder, updates="+5")
     assert (f"hornbook train TEXT --from {run.folder}" in str(refused.value)) is (
@@ -464,7 +464,7 @@ def test_a_run_by_time_whose_plan_is_lost_is_refused_and_forced_goes_on_by_the_c
     made, path = run.summary["updates"], run.folder / "plan.jsonl"
     path.unlink() if content is None else path.write_text(content)
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-    with pytest.raises(RunFolderError, match=r"plan\.jsonl .*put it back from a copy; --force goes on"):
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl .*put it back from a copy; `force=True` goes on"):
         hornbook.resume(run.folder, TEXT, quiet=True)
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
     run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
@@ -507,7 +507,7 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp
 def test_a_run_that_needs_no_plan_is_forced_to_its_end_without_a_damaged_one(tmp_path, slices):
     run = start(tmp_path / "a", Ending(slices))
     (run.folder / "plan.jsonl").write_text('{"update": 3, "remaining": 5}\n')
-    with pytest.raises(RunFolderError, match=r"plan\.jsonl is damaged .*--force goes on"):
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl is damaged .*`force=True` goes on"):
         further(run.folder)
     again = further(run.folder, force=True, told=lambda _: None)
     assert finished(again)
@@ -536,7 +536,9 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_on_the_way_does_not_en
     start(tmp_path / "a", Ending(7))
     run, told = further(tmp_path / "a", Ending(3), updates=42), []
     (run.folder / "plan.jsonl").unlink()
-    with pytest.raises(RunFolderError, match=r"plan\.jsonl has lost its step of update 7.*--force goes on"):
+    with pytest.raises(
+        RunFolderError, match=r"plan\.jsonl has lost its step of update 7.*`force=True` goes on"
+    ):
         further(run.folder)
     again = further(run.folder, force=True, told=told.append)
     assert timeless(again) == timeless(start(tmp_path / "whole"))
@@ -550,7 +552,9 @@ def test_a_run_by_time_does_not_go_on_by_what_is_left_of_its_plan(tmp_path):
     begun = time.perf_counter()
     resume_into(run, Further(), Display(4), pytest.fail, begun, Ending(10), text=TEXT)
     path.write_text("".join(rows))
-    with pytest.raises(RunFolderError, match=r"plan\.jsonl has lost its step of update .*--force goes on"):
+    with pytest.raises(
+        RunFolderError, match=r"plan\.jsonl has lost its step of update .*`force=True` goes on"
+    ):
         hornbook.resume(run.folder, TEXT, quiet=True)
     assert hornbook.resume(run.folder, TEXT, force=True, quiet=True).summary["finished"]
 
@@ -613,7 +617,7 @@ def test_nor_in_minutes_that_are_given_later_but_by_a_number_of_updates(tmp_path
     run = hornbook.resume(run.folder, TEXT, minutes=0.5, quiet=True)
     assert run.summary["updates"] == WHOLE
     assert sum(vars(read_plan(run.folder)[-1])[key] for key in ("update", "remaining")) == WHOLE
-    with pytest.raises(SettingError, match=r"has read its text 0\.5 times, as often as .*--updates \+N"):
+    with pytest.raises(SettingError, match=r"has read its text 0\.5 times, as often as .*`updates='\+N'`"):
         hornbook.resume(run.folder, TEXT, minutes=0.5, quiet=True)
     assert hornbook.resume(run.folder, TEXT, updates="+5", quiet=True).summary["updates"] == WHOLE + 5
     with pytest.raises(SettingError, match="has read its text"):
@@ -718,7 +722,7 @@ def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, m
     start(tmp_path / "a", Ending(10), engine=engine)
     then = read_checkpoint(tmp_path / "a" / "last.safetensors").made
     monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, key: "another"})
-    with pytest.raises(RunFolderError, match=rf"was trained with {key} .*here is another.*--force"):
+    with pytest.raises(RunFolderError, match=rf"was trained with {key} .*here is another.*`force=True`"):
         further(tmp_path / "a")
     assert further(tmp_path / "a", force=True).summary["finished"]
 
@@ -739,7 +743,7 @@ def test_another_numpy_is_refused_where_its_digits_are_still_to_come(tmp_path, m
     then = read_checkpoint(run.folder / "last.safetensors").made
     monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, "numpy": "another"})
     if refused:
-        with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*--force"):
+        with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*`force=True`"):
             further(run.folder)
     assert further(run.folder, force=refused).summary["finished"]
 
@@ -750,7 +754,7 @@ def test_another_numpy_is_refused_before_the_first_checkpoint(tmp_path, monkeypa
         (run.folder / name).unlink()
     here = {key: str(run.config.made[key]) for key in ("hornbook", "level")}
     monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**here, "numpy": "another"})
-    with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*--force"):
+    with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*`force=True`"):
         further(run.folder)
     assert further(run.folder, force=True).summary["finished"]
 
@@ -773,7 +777,9 @@ def test_a_mixed_run_is_refused_where_the_processor_has_no_bfloat16(tmp_path, mo
     planned = model, replace(training, dtype="mixed"), plan
     train_into(tmp_path / "run", TEXT, planned, Display(4), Ending(9), 1e6)
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(RunFolderError, match=r"--dtype mixed: this processor .*bfloat16.*--force goes on"):
+    with pytest.raises(
+        RunFolderError, match=r"`dtype='mixed'`: this processor .*bfloat16.*`force=True` goes on"
+    ):
         further(tmp_path / "run")
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     run = further(tmp_path / "run", force=True)
@@ -787,7 +793,7 @@ def test_a_mixed_run_goes_on_as_it_was_mixed(tmp_path, monkeypatch):
     then = read_checkpoint(tmp_path / "run" / "last.safetensors").made
     assert then["pairs"] == Run(tmp_path / "run").config.made["pairs"] == core().pairs()[-1]
     monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, "pairs": "another"})
-    with pytest.raises(RunFolderError, match=r"was trained with pairs .*here is another.*--force"):
+    with pytest.raises(RunFolderError, match=r"was trained with pairs .*here is another.*`force=True`"):
         further(tmp_path / "run")
     assert further(tmp_path / "run", force=True).summary["finished"]
 
@@ -811,7 +817,7 @@ def test_rows_that_are_damaged_are_told_and_those_before_kept_where_it_is_forced
     path = stopped / "metrics.jsonl"
     rows = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*rows[:2], damage.encode("utf-8", "surrogatepass") + b"\n", *rows[3:]]))
-    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged .*in row 3: .*--force"):
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged .*in row 3: .*`force=True`"):
         further(stopped)
     assert [row["update"] for row in further(stopped, force=True).metrics][:4] == [3, 5, 12, 15]
 

@@ -52,7 +52,7 @@ def test_a_prompt_of_known_characters_is_read_as_it_is() -> None:
 
 
 def test_a_character_that_was_never_seen_is_named_with_its_position() -> None:
-    with pytest.raises(PromptError, match=r"never seen 'é' \(position 2 of the prompt\).*--unknown skip"):
+    with pytest.raises(PromptError, match=r"never seen 'é' \(position 2 of the prompt\).*`unknown='skip'`"):
         read_prompt(VOCABULARY, "abé!")
 
 

@@ -131,10 +131,10 @@ def test_the_seed_and_the_epoch_decide_the_order_of_chunks() -> None:
 @pytest.mark.parametrize(
     ("sizes", "advice"),
     [
-        ((50, 25, 4, 0), "at most --streams 1 or at most --seq-len 12"),
-        ((20, 25, 1, 0), "at most --seq-len 19"),
-        ((4, 25, 4, 0), "a smaller --seq-len"),
-        ((200, 25, 2, 8), "at most --seq-len 12 or at most --chunk 3"),
+        ((50, 25, 4, 0), "at most `streams=1` or at most `seq_len=12`"),
+        ((20, 25, 1, 0), "at most `seq_len=19`"),
+        ((4, 25, 4, 0), "a smaller `seq_len`"),
+        ((200, 25, 2, 8), "at most `seq_len=12` or at most `chunk=3`"),
     ],
 )
 def test_a_text_that_is_too_short_is_told_the_largest_settings_that_fit(

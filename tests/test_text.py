@@ -373,7 +373,7 @@ def test_bytes_that_are_not_utf_8_are_refused_with_their_offset(
     monkeypatch.setattr(text_files, "BLOCK_BYTES", block)
     path = tmp_path / "bytes.bin"
     path.write_bytes(content)
-    with pytest.raises(TextError, match=rf"bytes.bin is not utf-8: the byte at offset {offset} .*--encoding"):
+    with pytest.raises(TextError, match=rf"bytes.bin is not utf-8: the byte at offset {offset} .*`encoding="):
         read_text(path)
 
 
@@ -508,7 +508,7 @@ def test_of_bytes_it_is_strange_only_that_they_are_all_the_same(tmp_path: Path) 
 
 
 def test_a_text_with_nuls_is_told_of_bytes() -> None:
-    assert "--tokens bytes" in oddities(Text.from_string("a\0b"))[0]
+    assert "`tokens='bytes'`" in oddities(Text.from_string("a\0b"))[0]
 
 
 def test_tokens_that_do_not_exist_are_refused(book: Path) -> None:

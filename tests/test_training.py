@@ -547,8 +547,8 @@ def test_a_parameter_that_is_not_a_number_stops_training_at_the_update_that_meet
     assert last.state.update == 10
     assert [row.update for row in of(Logged, events)] == list(range(1, 11))
     assert "the loss of update 11 is not finite" in str(error)
-    assert "lower --lr (it is 0.1)" in str(error)
-    assert "a lower --lr (it is 0.1)" in str(error)
+    assert "lower `lr` (it is 0.1)" in str(error)
+    assert "a lower `lr` (it is 0.1)" in str(error)
     clean = views(chosen[0], last.state.best_parameters)
     assert np.isfinite(np.delete(clean["U"], symbol, axis=0)).all()
     assert math.isfinite(last.state.smooth_loss)
@@ -578,7 +578,7 @@ def test_a_rate_that_is_far_too_high_ends_with_a_checkpoint_whose_best_model_is_
     last = events[-1]
     assert isinstance(last, Checkpoint)
     assert f"of update {last.state.update + 1} is not finite" in str(error)
-    assert "--lr (it is 1e+37)" in str(error)
+    assert "`lr` (it is 1e+37)" in str(error)
     assert last.state.best_update == 1
     assert np.isfinite(last.state.best_parameters).all()
 

@@ -106,14 +106,14 @@ def dtype_words(asked: str | None, model: ModelSettings, training: TrainingSetti
     """That a training is not mixed, though it was asked to be, and why; empty otherwise."""
     if asked != "mixed" or training.dtype == "mixed":
         return ""
-    return f"--dtype mixed: {why_not_mixed(model, training)}; float32 is used"
+    return f"`dtype='mixed'`: {why_not_mixed(model, training)}; float32 is used"
 
 
 def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The one setting, checked, that says how long, where one does, and the others."""
     length = {name: changes[name] for name in LENGTHS if changes.get(name) is not None}
     if len(length) > 1:
-        names = " and ".join(f"--{name}" for name in length)
+        names = " and ".join(f"`{name}`" for name in length)
         raise SettingError(f"{names} both say how long to train; give one of them")
     real("epochs", length.get("epochs", 1), 0, MOST_PASSES)
     real("minutes", length.get("minutes", 1), 0, LONGEST)
@@ -163,7 +163,7 @@ def check_begun(begun: float, minutes: float) -> None:
     gone = time.perf_counter() - begun
     if gone > 60 * minutes + UTMOST:
         raise SettingError(
-            f"--minutes {minutes:g} were over before the training began: start-up and the text have taken "
+            f"`minutes={minutes:g}` were over before the training began: start-up and the text have taken "
             f"{gone:.1f} s; give more minutes"
         )
 
@@ -172,9 +172,9 @@ def check_fits(update: float, left: float, minutes: float) -> None:
     """Raise SettingError where an update takes longer than what is left of a time, in seconds."""
     if update > left + UTMOST:
         raise SettingError(
-            f"an update takes about {update:.2g} s here, and of --minutes {minutes:g} {max(left, 0):.1f} s "
-            "are left for training; give more minutes, or a smaller --hidden, --layers, --streams or "
-            "--seq-len"
+            f"an update takes about {update:.2g} s here, and of `minutes={minutes:g}` {max(left, 0):.1f} s "
+            "are left for training; give more minutes, or a smaller `hidden`, `layers`, `streams` or "
+            "`seq_len`"
         )
 
 

@@ -213,7 +213,7 @@ class TrainingSettings:
         if self.patience and not self.validation:
             raise SettingError(
                 "patience counts evaluations, and there are none; hold out a part of the text, such as "
-                "--validation 0.1"
+                "`validation=0.1`"
             )
         integer("seed", self.seed, 0, LARGEST_SEED)
         choice("dtype", self.dtype, DTYPE_NAMES)

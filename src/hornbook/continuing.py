@@ -75,7 +75,7 @@ class Ancestor:
         except RunFolderError as error:
             raise RunFolderError(
                 f"the run that this training went on from is not there as it was: {error}; name the one to "
-                "go on from with --from"
+                "go on from with `start`"
             ) from error
 
     def joined(self, text: Text) -> Text:
@@ -85,8 +85,8 @@ class Ancestor:
         if (old.find(new.symbols) < 0).all():
             raise TextError(
                 f"{self.run.folder} knows none of the {len(new):,} characters of {text.name}, so there is "
-                "nothing to go on from: is it another script, or is --encoding wrong? Train on it without "
-                "--from"
+                "nothing to go on from: is it another script, or is `encoding` wrong? Train on it without "
+                "`start`"
             )
         return renumbered(text, old.together(new))
 
@@ -105,7 +105,7 @@ class Ancestor:
             raise SettingError(
                 f"{' and '.join(f'{name} is {asked[name]}' for name in wrong)}, but {self.run.folder} has "
                 f"{' and '.join(str(then[name]) for name in wrong)}, which stays when a training goes on "
-                "from it; leave that out, or train without --from"
+                "from it; leave that out, or train without `start`"
             )
         return {**old, "start": str(self.run.folder.absolute()), "start_sha256": self.sha256}
 
@@ -185,7 +185,7 @@ def overlap(ancestor: Ancestor | None, text: Text, training: TrainingSettings) -
     seen, now = trained_on(len(text), then), trained_on(len(text), training)
     if seen <= now:
         return ""
-    fewer = f"hold out no more than it did: --validation {then.validation:g}"
+    fewer = f"hold out no more than it did: `validation={then.validation:g}`"
     return (
         f"{ancestor.run.folder} was trained on {seen - now:,} of the {len(text) - now:,} characters that are "
         "held out here, so the loss on them is lower than on what is new; "

@@ -13,7 +13,9 @@
         └── StorageError                a disk that is full, fails or is gone
             └── PlaceError          2   a place that the user chose and that cannot be written to
 
-Each message says what was wrong, what was expected and what to do, in one or two lines.
+Each message says what was wrong, what was expected and what to do, in one or two lines. What can be set is
+named in it as in Python, in backquotes (`seq_len`, `validation=0.1`), which the command line shows as flags
+(--seq-len, --validation 0.1; --from for `start`); a whole command stands as it is.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
     """The folder of a new run: `out`, or `runs/<name>`, or the first of `runs/<text>`, `runs/<text>-2`
     … that is free. Raises RunFolderError for a folder that is not empty, SettingError for both."""
     if out is not None and name is not None:
-        raise SettingError("--out and --name both say where the run goes; give one of them")
+        raise SettingError("`out` and `name` both say where the run goes; give one of them")
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise SettingError(f"name is {name!r}; expected the name of one folder, without a slash")
     if out is None and name is None:
@@ -65,11 +65,11 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
         is_file = folder.exists() and not folder.is_dir()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise RunFolderError(f"{folder} cannot be a run folder: {reason}; choose another --out") from error
+        raise RunFolderError(f"{folder} cannot be a run folder: {reason}; choose another `out`") from error
     if taken:
-        raise RunFolderError(f"{folder} is not empty; choose another --out, or leave it out for a fresh name")
+        raise RunFolderError(f"{folder} is not empty; choose another `out`, or leave it out for a fresh name")
     if is_file:
-        raise RunFolderError(f"{folder} is a file; choose another --out")
+        raise RunFolderError(f"{folder} is a file; choose another `out`")
     return folder
 
 

@@ -33,14 +33,14 @@ def early_best(summary: Mapping[str, Any]) -> str:
     if summary.get("from"):
         return (
             f"the best update is {summary['best_update']}, among the first {EARLY}: going on has not lowered "
-            "the loss so far; give it more --updates or --minutes, or a lower --lr"
+            "the loss so far; give it more `updates` or `minutes`, or a lower `lr`"
         )
     first, last = summary["first_loss"], summary["last_smooth_loss"]
     if first is not None and last is not None and last > DIVERGED * first:
-        return "the loss ended above where it began: the training diverged; give it a lower --lr"
+        return "the loss ended above where it began: the training diverged; give it a lower `lr`"
     return (
         f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
-        "for its best model to mean much; give it more --updates or --minutes"
+        "for its best model to mean much; give it more `updates` or `minutes`"
     )
 
 

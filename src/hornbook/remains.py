@@ -58,7 +58,8 @@ def check_beginning(folder: Path, force: bool) -> None:
     if there and not force:
         raise RunFolderError(
             f"{folder} has neither {LAST} nor {PREVIOUS} any more, though {there[0]} is there; put it back "
-            f"from a copy{ways_on(folder)}, or begin again at update 0 in place of all that is there: --force"
+            f"from a copy{ways_on(folder)}, or begin again at update 0 in place of all that is there: "
+            "`force=True`"
         )
 
 
@@ -94,8 +95,8 @@ def kept_plan(
         return steps
     if not force:
         raise RunFolderError(
-            f"{wrong}; put it back from a copy; --force goes on without it, and by the clock where the run "
-            "goes by time"
+            f"{wrong}; put it back from a copy; `force=True` goes on without it, and by the clock where the "
+            "run goes by time"
         )
     if update and (training.minutes or update > training.updates):
         return None
@@ -131,7 +132,9 @@ def row_count(path: Path, rows: int, force: bool) -> int:
             if damage
             else f"has {found:,} rows, but had {rows:,} when the checkpoint was made"
         )
-        raise RunFolderError(f"{path} {what}; --force goes on without the lost ones, and keeps those before")
+        raise RunFolderError(
+            f"{path} {what}; `force=True` goes on without the lost ones, and keeps those before"
+        )
     return found
 
 

@@ -66,7 +66,7 @@ class Further:
 
     def __post_init__(self) -> None:
         if self.updates is not None and self.minutes is not None:
-            raise SettingError("--updates and --minutes both say how long to go on; give one of them")
+            raise SettingError("`updates` and `minutes` both say how long to go on; give one of them")
         self.total(0)
         real("minutes", 1 if self.minutes is None else self.minutes, 0, LONGEST)
 
@@ -188,19 +188,19 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
             if key not in FREE and value != then[key]:
                 raise RunFolderError(
                     f"{key} is {value!r} in {run.folder}/config.toml, but the checkpoint was made with "
-                    f"{then[key]!r}; put it back, or train anew with --config"
+                    f"{then[key]!r}; put it back, or train anew: hornbook train --config {run.folder}"
                 )
     reason = why_not_mixed(config.model, config.training) if config.training.dtype == "mixed" else ""
     if reason and not force:
         raise RunFolderError(
-            f"{run.folder} was trained with --dtype mixed: {reason}; --force goes on in float32, with other "
-            "last digits"
+            f"{run.folder} was trained with `dtype='mixed'`: {reason}; `force=True` goes on in float32, with "
+            "other last digits"
         )
     for key in BITS[config.training.engine] + ("numpy",) * takes_numpy(config.training, saved):
         if made.get(key) != here.get(key) and not force:
             raise RunFolderError(
                 f"{run.folder} was trained with {key} {made[key]}, and here is {here[key]}: the results "
-                "would differ in their last digits; --force goes on all the same"
+                "would differ in their last digits; `force=True` goes on all the same"
             )
 
 
@@ -261,7 +261,7 @@ def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
     patience = run.config.training.patience
     if best and 0 < patience <= best.since:
         raise SettingError(
-            f"{run.folder} ended after {patience:,} evaluations without a new best, as its --patience says, "
+            f"{run.folder} ended after {patience:,} evaluations without a new best, as its `patience` says, "
             "and would again; train anew with more"
         )
     if further.total(update) <= update:
@@ -269,7 +269,7 @@ def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
     if further.minutes is not None and update >= most_of(run):
         raise SettingError(
             f"{run.folder} has read its text {run.config.training.most_epochs:,.4g} times, as often as a "
-            "training by time is to; --updates +N goes on all the same"
+            "training by time is to; `updates='+N'` goes on all the same"
         )
 
 

@@ -189,7 +189,7 @@ class Run:
         RunFolderError where it held out nothing, and as `text` does."""
         training = self.config.training
         if not training.validation:
-            raise RunFolderError(f"{self.folder} held out nothing, trained without --validation; name a text")
+            raise RunFolderError(f"{self.folder} held out nothing, trained without `validation`; name a text")
         text = self.text()
         start = trained_on(len(text), training)
         return text[start:], text[max(0, start - lead) : start]

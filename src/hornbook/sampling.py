@@ -34,7 +34,7 @@ def read_prompt(vocabulary: Vocabulary, prompt: str, unknown: str = "error") -> 
         if character not in vocabulary.numbers:
             raise PromptError(
                 f"the model has never seen {character!r} (position {i} of the prompt); "
-                "leave it out, or use --unknown skip"
+                "leave it out, or use `unknown='skip'`"
             )
     return prompt
 

@@ -298,7 +298,7 @@ def nothing_known(text: str, vocabulary: Vocabulary) -> str:
         return "there is nothing to read: the text is empty"
     return (
         f"the model knows none of the {len(text):,} characters of this text; its vocabulary has "
-        f"{len(vocabulary):,}: was it trained on another script, or is --encoding wrong?"
+        f"{len(vocabulary):,}: was it trained on another script, or is `encoding` wrong?"
     )
 
 

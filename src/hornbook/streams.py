@@ -110,13 +110,13 @@ def too_short(streams: Streams) -> str:
     each = f" in each of {B:,} streams" if B > 1 else ""
     advice = []
     if B > 1 and left >= T:
-        advice.append(f"at most --streams {left // T}")
+        advice.append(f"at most `streams={left // T}`")
     if left // B >= max(streams.chunk, 1):
-        advice.append(f"at most --seq-len {left // (B * max(streams.chunk, 1))}")
+        advice.append(f"at most `seq_len={left // (B * max(streams.chunk, 1))}`")
     chunks = left // (B * streams.seq_len)
     if streams.chunk and chunks:
-        advice.append(f"at most --chunk {chunks}")
-    fitting = " or ".join(advice) or "a smaller --seq-len"
+        advice.append(f"at most `chunk={chunks}`")
+    fitting = " or ".join(advice) or "a smaller `seq_len`"
     return (
         f"the text has {streams.characters:,} characters to train on, but {what}{each} needs at least "
         f"{least:,}; give a longer text or {fitting}"

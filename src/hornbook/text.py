@@ -82,7 +82,7 @@ def oddities(text: Text) -> list[str]:
         found.append(f"{text.name} has one distinct {text.vocabulary.unit}, so there is nothing to learn")
     if text.vocabulary.tokens == "chars" and "\0" in text.vocabulary.numbers:
         found.append(
-            f"{text.name} holds NUL characters; it may not be a text, and --tokens bytes reads any file"
+            f"{text.name} holds NUL characters; it may not be a text, and `tokens='bytes'` reads any file"
         )
     obstacle = in_the_way(sum(source.bytes for source in text.sources))
     if obstacle:

@@ -185,7 +185,7 @@ def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterat
             at = offset - pending + getattr(error, "start", 0)
             raise TextError(
                 f"{named(label)} is not {manner.encoding}: the byte at offset {at:,} does not fit; name its "
-                "encoding, for example --encoding latin-1, or train on it with --tokens bytes"
+                "encoding, for example `encoding='latin-1'`, or train on it with `tokens='bytes'`"
             ) from error
         offset += len(block)
         if first and text:

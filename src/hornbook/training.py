@@ -289,9 +289,9 @@ class Training:
         """What went wrong, and what to try."""
         settings = self.settings
         if self.update == 0:
-            advice = f"--init-scale (it is {settings.init_scale:g}) or --seq-len (it is {settings.seq_len})"
+            advice = f"`init_scale` (it is {settings.init_scale:g}) or `seq_len` (it is {settings.seq_len})"
         else:
-            advice = f"--lr (it is {settings.lr:g})"
+            advice = f"`lr` (it is {settings.lr:g})"
         return (
             f"the {what} of update {self.update + 1:,} is not finite, so training stopped before it; "
             f"try a lower {advice}"

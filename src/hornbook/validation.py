@@ -55,9 +55,9 @@ class HeldOut:
     def __post_init__(self) -> None:
         if len(self) < self.least:
             raise TextError(
-                f"--validation holds out {len(self):,} of {len(self.ids):,} characters, but one window of "
+                f"`validation` holds out {len(self):,} of {len(self.ids):,} characters, but one window of "
                 f"{self.least - 1:,} needs at least {self.least:,}; hold out a larger share, or give a "
-                "longer text or a smaller --seq-len"
+                "longer text or a smaller `seq_len`"
             )
 
     def __len__(self) -> int:

@@ -253,7 +253,7 @@ def test_it_is_float32_and_says_so_in_one_line(
     prose: Text, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], why: str | None
 ) -> None:
     monkeypatch.setenv(ISA_VARIABLE, levels()[0])
-    with pytest.warns(UserWarning, match=rf"^--dtype mixed: {why or '.*'}.*; float32 is used$") as told:
+    with pytest.warns(UserWarning, match=rf"^`dtype='mixed'`: {why or '.*'}.*; float32 is used$") as told:
         state = last(asked(prose, **changes))
     assert len(told) == 1
     assert told[0].filename == __file__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
+    "as_typed",
     "aside",
     "console_for_tables",
     "cost_words",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 WIDE = 500  # columns
+KEYWORD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 AS_IT_IS: Any = {"markup": False, "emoji": False, "highlight": False}  # no text is taken for rich's markup
 
 
@@ -41,9 +44,21 @@ def encodable(text: str) -> str:
     return text.encode(encoding, "replace").decode(encoding)
 
 
+def as_typed(sentence: str) -> str:
+    """A sentence of an error or a warning with flags in place of the keywords of Python: `--seq-len 25` for
+    `seq_len=25` in backquotes."""
+    return KEYWORD.sub(lambda found: flag(*found.groups()), sentence)
+
+
+def flag(name: str, value: str | None) -> str:
+    """The flag of a keyword, with its value."""
+    word = "--from" if name == "start" else f"--{name.replace('_', '-')}"
+    return word if value is None or value == "True" else f"{word} {value}".replace("'", "")
+
+
 def aside(sentence: str) -> None:
-    """Tell what is wrong or strange; a name in it cannot steer the terminal."""
-    print(printable(sentence), file=sys.stderr)
+    """Tell what is wrong or strange, in words of the command line; a name in it cannot steer the terminal."""
+    print(printable(as_typed(sentence)), file=sys.stderr)
 
 
 def warn(sentence: str) -> None:

@@ -75,7 +75,7 @@ def core() -> Any:
         raise SettingError(
             "the native engine is not in this installation, because it could not be compiled when it was "
             "made; install a C++ compiler (Debian: apt install g++), then hornbook again with pip's options "
-            "--force-reinstall and --no-cache-dir, or use --engine reference"
+            "--force-reinstall and --no-cache-dir, or use `engine='reference'`"
         )
     return load(level)
 
