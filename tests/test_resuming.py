@@ -822,6 +822,20 @@ def test_rows_that_are_damaged_are_told_and_those_before_kept_where_it_is_forced
     assert [row["update"] for row in further(stopped, force=True).metrics][:4] == [3, 5, 12, 15]
 
 
+@pytest.mark.parametrize("damage", [b"", b"junk" * 99, None])
+def test_a_finished_run_gets_its_best_model_back_from_its_checkpoint(tmp_path, damage):
+    run = start(tmp_path / "a")
+    best, last = ((run.folder / name).read_bytes() for name in ("best.safetensors", "last.safetensors"))
+    (run.folder / "best.safetensors").unlink()
+    if damage is not None:
+        (run.folder / "best.safetensors").write_bytes(damage)
+    assert not finished(run)
+    run = further(run.folder)
+    assert finished(run)
+    assert (run.folder / "best.safetensors").read_bytes() == best
+    assert (run.folder / "last.safetensors").read_bytes() == last
+
+
 @pytest.mark.parametrize(("name", "row"), [("metrics.jsonl", 2), ("samples.jsonl", -1)])
 def test_a_finished_run_with_damaged_rows_is_made_good_where_it_is_forced(tmp_path, name, row):
     run = start(tmp_path / "a", validation=0.2)

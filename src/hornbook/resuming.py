@@ -98,9 +98,12 @@ class Resumed:
 
 def finished(run: Run, further: Further | None = None, force: bool = False) -> bool:
     """Whether a run has made all the updates of its plan, and its end, and no more are asked for; not where
-    rows are damaged that are to be gone without, which is forced: its end is then made anew."""
+    its best model is lost, or rows are damaged that are to be gone without, which is forced: its end is then
+    made anew."""
     summary = sound_summary(run)
     if not summary.get("finished") or under_way(run.folder) or (force and has_damaged_rows(run.folder)):
+        return False
+    if not has_best(run):
         return False
     try:
         steps, updates = recorded(run.folder), summary["updates"]
@@ -112,6 +115,15 @@ def finished(run: Run, further: Further | None = None, force: bool = False) -> b
         return True
     total = total_after(steps, updates) if steps else run.config.training.updates
     return bool(updates == total or summary.get("stopped_early"))
+
+
+def has_best(run: Run) -> bool:
+    """Whether the best model of a run can be read."""
+    try:
+        run.model()
+    except RunFolderError:
+        return False
+    return True
 
 
 def resume(

@@ -15,6 +15,7 @@ from hornbook.records import GRADIENT, check
 from hornbook.report.document import Block, Section, Table, note, say
 from hornbook.report.subject import Subject, without_paths
 from hornbook.report.wording import error_of, percent
+from hornbook.run_files import BEST
 from hornbook.storage import read_json, write_json
 
 KEPT = "gradients.json"
@@ -91,6 +92,8 @@ def checked(subject: Subject, told: Told = lambda *_: None) -> list[Row]:
     text, why = subject.opened
     if text is None:
         raise InputError(why)
+    if subject.model is None and (subject.run.folder / BEST).exists():  # the settings may be any
+        raise InputError(subject.why_no_model)
     rows = list(check_gradients(text, config.model, config.training, told=told, quick=True).rows)
     write_json(path, {"settings": key, "rows": [asdict(row) for row in rows]})
     return rows
