@@ -43,6 +43,9 @@ and with what stands in its row. What was taken from them:
   behind it, and both learn.) At the end of a long training a high one keeps it from settling;
 - `mixed`, which ends where float32 does.
 
+Not taken up so far: the mean of the weights over the last fifth of a training whose rate does not fall was 0.04 nats
+better than the last weights of one whose rate falls to zero, after 1,000 updates ([averaging.md](averaging.md)).
+
 They go by updates, so they come out alike on a slow machine and a fast one.
 `python docs/fluent.py TEXT …` makes them again.
 """

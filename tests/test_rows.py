@@ -16,6 +16,7 @@ from hornbook.rows import (
     read_json_lines,
     sound_json_lines,
     sound_rows,
+    thinned_rows,
 )
 
 MEGABYTE = 1 << 20
@@ -50,7 +51,7 @@ def test_a_line_that_is_no_record_is_told(tmp_path, content):
 def test_the_rows_before_a_damaged_one_are_given_and_what_is_wrong_with_it(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"update": 1, "more": 2}\n{"update": 2}\n{"updates": 3}\n{"update": 4}\n')
-    assert sound_json_lines(path, with_update) == ([{"update": 1}, {"update": 2}], "no update")
+    assert sound_json_lines(path, with_update) == ([{"update": 1}, {"update": 2}], 2, "no update")
     assert sound_rows(path, with_update) == (2, "no update")
     assert sound_rows(path, with_update, most=2) == (2, "")
     path.write_text('{"update": 1}\n' + "[" * 100_000 + "\n")
@@ -123,3 +124,16 @@ def test_a_long_text_of_anything_is_read(tmp_path, text):
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"update": 1, "text": text}, ensure_ascii=False) + "\n", encoding="utf-8")
     assert read_json_lines(path) == [{"update": 1, "text": text}]
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"),
+    [(0, []), (1, [0]), (4, [0, 1, 2, 3]), (5, [0, 2, 4]), (6, [0, 2, 4, 5]), (20, [0, 8, 16, 19])],
+)
+def test_of_very_many_rows_some_are_kept_and_the_last_one(tmp_path, monkeypatch, count, kept):
+    monkeypatch.setattr("hornbook.rows.MOST_KEPT", 4)
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"update": n}) + "\n" for n in range(count)) + "{}\n")
+    rows, found, damage = thinned_rows(path, with_update)
+    assert [row["update"] for row in rows] == kept
+    assert (found, damage) == (count, "no update")

@@ -16,6 +16,7 @@ from typing import IO, Any
 from hornbook.storage import check_file, reading
 
 MOST_ROWS = 1 << 28  # bytes of a file of which all rows are kept in memory, and
+MOST_KEPT = 1 << 19  # rows of a larger one that are kept, and
 MOST_PLAN = 1 << 20  # of a plan, which has some hundred rows
 MOST_LINE = 1 << 26  # of a row, such as a passage of ten million characters, each written by its number, and
 MOST_BARE = 1 << 16  # of a row beside its texts: it has a few numbers
@@ -23,6 +24,7 @@ TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # in JSON; one w
 
 Row = dict[str, Any]
 Check = Callable[[Row], Row]  # gives what is kept of a row; raises ValueError for what is none
+Reader = Callable[[Path, Check], tuple[list[Row], int, str]]
 
 
 def read_json_lines(path: Path, most: int = MOST_PLAN) -> list[Row]:
@@ -34,13 +36,34 @@ def read_json_lines(path: Path, most: int = MOST_PLAN) -> list[Row]:
             return [record(line) for line in lines(file)]
 
 
-def sound_json_lines(path: Path, check: Check) -> tuple[list[Row], str]:
-    """The records of such a file before the first that is damaged, and what is wrong with that one; empty
-    where none is. Raises RunFolderError for what cannot be read at all."""
+def sound_json_lines(path: Path, check: Check) -> tuple[list[Row], int, str]:
+    """The records of such a file before the first that is damaged, how many they are, and what is wrong with
+    that one; empty where none is. Raises RunFolderError for what cannot be read at all, and for a file of
+    more bytes than may be kept."""
     rows: list[Row] = []
     with reading(path):
         check_file(path, MOST_ROWS)
-    return rows, sound_rows(path, check, take=rows.append)[1]
+    return rows, *sound_rows(path, check, take=rows.append)
+
+
+def thinned_rows(path: Path, check: Check) -> tuple[list[Row], int, str]:
+    """The same of a file of any size: of very many records every second, every fourth and so on is kept, and
+    the last one."""
+    rows: list[Row] = []
+    last: Row = {}
+    number, every = 0, 1
+
+    def take(row: Row) -> None:
+        nonlocal rows, last, number, every
+        last = row
+        if number % every == 0:
+            rows.append(row)
+        number += 1
+        if len(rows) > MOST_KEPT:
+            rows, every = rows[::2], 2 * every
+
+    found, damage = sound_rows(path, check, take=take)
+    return (rows if (found - 1) % every == 0 or not found else [*rows, last]), found, damage
 
 
 def sound_rows(

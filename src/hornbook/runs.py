@@ -20,7 +20,7 @@ from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.records import check_metric, check_sample
-from hornbook.rows import Check, sound_json_lines
+from hornbook.rows import Check, Reader, sound_json_lines, thinned_rows
 from hornbook.run_files import (
     BEST,
     CONFIG,
@@ -99,21 +99,21 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics so far; none where their file is gone."""
-        return self.rows(METRICS, check_metric)
+        """The rows of metrics so far, of very many some; none where their file is gone."""
+        return self.rows(METRICS, check_metric, thinned_rows)
 
     @property
     def samples(self) -> list[dict[str, Any]]:
         """The texts written so far; none where their file is gone."""
         return self.rows(SAMPLES, check_sample)
 
-    def rows(self, name: str, check: Check) -> list[dict[str, Any]]:
+    def rows(self, name: str, check: Check, read: Reader = sound_json_lines) -> list[dict[str, Any]]:
         """The rows of a file that a training adds to, each checked."""
         path = self.folder / name
-        rows, damage = sound_json_lines(path, check) if path.exists() else ([], "")
+        rows, found, damage = read(path, check) if path.exists() else ([], 0, "")
         if damage:
             raise RunFolderError(
-                f"{path} is damaged or not hornbook's, in row {len(rows) + 1:,}: {damage}; put it back from "
+                f"{path} is damaged or not hornbook's, in row {found + 1:,}: {damage}; put it back from "
                 f"a copy, or go on without that row and those after it: hornbook resume {self.folder} --force"
             )
         return rows
