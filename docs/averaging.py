@@ -1,8 +1,8 @@
 """Makes docs/averaging.md: whether the mean of the weights over the end of a training is a better model.
 
 `python docs/averaging.py TEXT ...` trains on each text as preset fluent would, in float32, once with its rate
-falling to zero and once with it staying as it is, takes the mean of the parameters after every tenth update of
-the last 5, 10, 20 and 40 % of the updates, and reads the last tenth of the text with each.
+falling to zero and once with it staying as it is, takes the mean of the parameters after every tenth update
+of the last 5, 10, 20 and 40 % of the updates, and reads the last tenth of the text with each.
 """
 
 from __future__ import annotations
