@@ -79,7 +79,7 @@ def test_a_file_of_more_than_any_such_file_has_is_refused_before_it_is_read(tmp_
     with pytest.raises(RunFolderError, match="no such file has more than 1,048,576"):
         read_json_lines(path)
     sparse(path, MOST_ROWS + 1)
-    with pytest.raises(RunFolderError, match="no such file has more than 268,435,456"):
+    with pytest.raises(RunFolderError, match="no such file has more than 134,217,728"):
         sound_json_lines(path, with_update)
 
 

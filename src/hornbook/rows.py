@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from hornbook.storage import check_file, reading
 
-MOST_ROWS = 1 << 28  # bytes of a file of which all rows are kept in memory, and
+MOST_ROWS = 1 << 27  # bytes of a file of which all rows are kept in memory, and
 MOST_KEPT = 1 << 19  # rows of a larger one that are kept, and
 MOST_PLAN = 1 << 20  # of a plan, which has some hundred rows
 MOST_LINE = 1 << 26  # of a row, such as a passage of ten million characters, each written by its number, and
