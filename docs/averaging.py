@@ -30,9 +30,9 @@ EVERY = 10  # updates
 INTRODUCTION = """# Does the mean of the last weights write better?
 
 Where the rate falls to zero it does not. Where the rate stays as it is, it does, and by more than the fall is
-worth. Nats a character on the last tenth of a text,
-after trainings as preset `fluent` chooses them for so many updates, of the last parameters and of the mean of
-those after every tenth update of the last part. `python docs/averaging.py TEXT …` makes the table again.
+worth. Nats a character on the last tenth of a text, after trainings as preset `fluent` chooses them for so
+many updates, of the last parameters and of the mean of those after every tenth update of the last part.
+`python docs/averaging.py TEXT …` makes the table again.
 
 | text | network | updates | rate | the last | mean of the last 5 % | 10 % | 20 % | 40 % |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |

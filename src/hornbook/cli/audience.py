@@ -45,9 +45,8 @@ class Audience:
     def attempt(self, work: Callable[[], object]) -> None:
         """Do what writes to standard output; where that cannot be, nothing more is written there."""
         try:
-            work()
-        except UnicodeEncodeError:
-            pass  # this event is not seen, the next one may be
+            with suppress(UnicodeEncodeError):  # this event is not seen, the next one may be
+                work()
         except OSError as error:
             if error.errno not in GONE:
                 self.failure = self.failure or error
