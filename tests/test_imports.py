@@ -23,6 +23,7 @@ FLOORS: list[set[str]] = [
     | {
         "plan",
         "validation",
+        "averaging",
         "selection",
         "excerpts",
         "calibration",

@@ -128,6 +128,14 @@ def test_every_preset(tmp_path, engine, preset):
     assert_same_when_stopped(tmp_path, (6, 6, 6), engine=engine, preset=preset)
 
 
+@every_engine
+@pytest.mark.parametrize("validation", [0, 0.2])
+@pytest.mark.parametrize("slices", [3, 10, 11, 12, 20])
+def test_the_mean_of_the_parameters_goes_on(tmp_path, engine, validation, slices):
+    changes = {"validation": validation, "updates": 67, "evaluate_every": 7}
+    assert_same_when_stopped(tmp_path, (slices, 4), engine=engine, average=0.3, **changes)
+
+
 @pytest.mark.parametrize("slices", range(33))
 def test_wherever_it_is_stopped(tmp_path, slices):
     assert_same_when_stopped(tmp_path, (slices,), validation=0.2, schedule="linear", lr=1.0)

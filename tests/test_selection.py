@@ -26,7 +26,7 @@ def evaluated(prose, small, monkeypatch):
         found = []
         for _ in losses:
             engine.advance(np.full(1, 0.1))
-            _, best = selection.evaluate(engine)
+            _, best = selection.evaluate(engine, engine.get_state())
             found.append((best.update, best.since))
             if selection.out_of_patience():
                 break

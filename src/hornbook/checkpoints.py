@@ -98,11 +98,14 @@ def made_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def training_tensors(model: ModelSettings, event: Checkpoint) -> Tensors:
-    """Everything that going on needs, as named arrays: the parameters, their memory and the best ones
-    under the parameters' names, and the hidden state; with an evaluation, that of the best one."""
+    """Everything that going on needs, as named arrays: the parameters, their memory, the best ones and their
+    mean, where there is one, under the parameters' names, and the hidden state; with an evaluation, that of
+    the best one."""
     state = event.state
     named = dict(views(model, state.parameters))
     named |= {f"best.{key}": value for key, value in views(model, state.best_parameters).items()}
+    if event.average is not None:
+        named |= {f"average.{key}": value for key, value in views(model, event.average).items()}
     for slot, memory in enumerate(state.memory):
         named |= {f"memory{slot}.{key}": value for key, value in views(model, memory).items()}
     return named | {"hidden": state.hidden} | ({"best.hidden": event.best.hidden} if event.best else {})
@@ -207,7 +210,8 @@ def check_shapes(tensors: Tensors, model: ModelSettings, training: TrainingSetti
 def wanted(model: ModelSettings, training: TrainingSettings, best: bool) -> dict[str, Shape]:
     """The arrays of a checkpoint, and their shapes."""
     slots = [f"memory{slot}." for slot in range(OPTIMIZERS[training.optimizer].slots)]
-    named = {prefix + key: shape for prefix in ("", "best.", *slots) for key, shape in shapes(model).items()}
+    prefixes = ["", "best.", *(["average."] if training.average else []), *slots]
+    named = {prefix + key: shape for prefix in prefixes for key, shape in shapes(model).items()}
     named["hidden"] = state_shape(model, training.streams)
     return named | ({"best.hidden": state_shape(model, 1)} if best else {})
 
@@ -232,7 +236,10 @@ def checkpoint_of(
     first_loss, best = real(about["first_loss"], math.nan), best_of(tensors, about, state)
     start = state.hidden[:, :, :1]
     pending = pending_of(about.get("pending"), about["update"])
-    return Checkpoint(state, start, first_loss, 0.0, about["lowest_update"], about["shown"], best, pending)
+    mean = joined(tensors, model, "average.") if training.average else None
+    return Checkpoint(
+        state, start, first_loss, 0.0, about["lowest_update"], about["shown"], best, pending, mean
+    )
 
 
 def pending_of(row: Any, update: int) -> Logged | None:

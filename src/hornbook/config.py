@@ -131,21 +131,23 @@ class ModelSettings:
 class TrainingSettings:
     """How a network is trained. The defaults are the classic recipe.
 
-    `updates` parameter steps, each reading `seq_len` characters (T) in each of `streams` (B), in the `order`
-    of the text, or in chunks of `chunk` updates, shuffled; the gradient of `objective` (the sum or the mean
-    over T) is clipped and goes to the `optimizer` with learning rate `lr`, which follows the `schedule` after
-    `warmup` updates of rising from zero, and is `input_rate` times as high for the first U, of which each
-    character chooses a row. `weight_decay` shrinks all parameters by its share of the rate; `dropout` is the
-    share of each layer's outputs left out. `init` says how matrices start; `init_scale` is the deviation of
-    `normal` ones. Gradients are summed in `shards` of the streams (of one each, at least),
-    whatever the number of `threads` (0: one a core). A metrics row is kept every `log_every` updates, a
-    sample of `sample_length` characters every `sample_every`; at the end `passage_length` characters are
-    written from the best model. `validation` is the share of the text, its tail, that is held out; on it the
-    network is evaluated every `evaluate_every` updates, and training ends after `patience` evaluations
-    without a new best (0: never). In a training of so many `minutes` (0: of `updates`) the updates are those
-    planned at its start; it ends early where the text has been read `most_epochs` times (0: however often).
-    `dtype` is that of all numbers; `mixed` is float32, but the factors of the native engine's matrix products
-    are rounded to bfloat16.
+    `updates` parameter steps, each reading `seq_len` characters (T) in each of `streams` (B), in the
+    `order` of the text, or in chunks of `chunk` updates, shuffled; the gradient of `objective` (the sum or
+    the mean over T) is clipped and goes to the `optimizer` with learning rate `lr`, which follows the
+    `schedule` after `warmup` updates of rising from zero, and is `input_rate` times as high for the first
+    U, of which each character chooses a row. The model that is evaluated, that writes and is kept has the
+    mean of the parameters over about the last `average` of the updates so far, a share (0: the last ones).
+    `weight_decay` shrinks all parameters by its share of the rate; `dropout` is the share of each layer's
+    outputs left out. `init` says how matrices start; `init_scale` is the deviation of `normal` ones.
+    Gradients are summed in `shards` of the streams (of one each, at least), whatever the number of
+    `threads` (0: one a core). A metrics row is kept every `log_every` updates, a sample of `sample_length`
+    characters every `sample_every`; at the end `passage_length` characters are written from the best model.
+    `validation` is the share of the text, its tail, that is held out; on it the network is evaluated every
+    `evaluate_every` updates, and training ends after `patience` evaluations without a new best (0: never).
+    In a training of so many `minutes` (0: of `updates`) the updates are those planned at its start; it ends
+    early where the text has been read `most_epochs` times (0: however often). `dtype` is that of all
+    numbers; `mixed` is float32, but the factors of the native engine's matrix products are rounded to
+    bfloat16.
     `start` is the run folder whose best model, of this SHA-256, training goes on from; empty where it begins
     with initial values.
     Raises SettingError.
@@ -163,6 +165,7 @@ class TrainingSettings:
     input_rate: float = 1.0
     schedule: str = "constant"
     warmup: int = 0
+    average: float = 0.0
     clip: str = "5"
     weight_decay: float = 0.0
     dropout: float = 0.0
@@ -198,6 +201,7 @@ class TrainingSettings:
         real("input-rate", self.input_rate, 0, 1e4)
         Schedule.parse(self.schedule)
         integer("warmup", self.warmup, 0, MOST_UPDATES)
+        share("average", self.average)
         Clip.parse(self.clip)
         share("weight-decay", self.weight_decay)
         share("dropout", self.dropout)
@@ -268,7 +272,9 @@ ADVISED = (  # by fluent, where they are not set
 )  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case
-LATER = frozenset({"start", "start_sha256", "input_rate", "most_epochs"})  # not in runs of earlier versions
+LATER = frozenset(
+    {"start", "start_sha256", "input_rate", "most_epochs", "average"}
+)  # not in runs of earlier versions
 UNTOUCHED = ("cell", "layers", "streams", "optimizer")  # as long as these are, the recipe is the classic one
 # Of a mean objective, by the optimizer.
 USUAL_RATES = {"adam": 4e-3, "rmsprop": 1e-3, "adagrad": 2e-2, "sgd": 1.0, "other": 1e-3}

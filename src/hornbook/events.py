@@ -1,7 +1,8 @@
 """What a training tells: the values that it yields, for a terminal, a run folder or a page to use.
 
 Losses are nats summed over the T characters of an update, averaged over streams. With validation the best
-parameters of a state are those of the evaluation with the lowest loss, as is its best update.
+parameters of a state are those of the evaluation with the lowest loss, as is its best update; without it, and
+where a training takes the mean of its parameters, they are that mean, and the best update is the last one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from hornbook.engines import TrainingState
 from hornbook.engines.interface import zero_state
 from hornbook.text import Ids
 
-VALIDATION_LOSS, SMOOTH_LOSS = "validation", "smooth loss"  # by which the best parameters are chosen
+VALIDATION_LOSS, SMOOTH_LOSS = "validation", "smooth loss"  # by which the best parameters are chosen,
+AVERAGE = "average"  # or that they are the mean of the last
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ class Sampled:
 class Checkpoint:
     """All that is needed to go on from here. `best` is there once there was an evaluation; `lowest_update`
     is that of the lowest smooth loss, and `shown` the one after which the last sample was written (-1: none);
-    `pending` is the row of the last update where its evaluation was broken off, and is still to be made.
+    `pending` is the row of the last update where its evaluation was broken off, and is still to be made;
+    `average` is the mean of the parameters so far, as `averaging` has it, where the training takes one.
     """
 
     state: TrainingState
@@ -124,6 +127,7 @@ class Checkpoint:
     shown: int = -1
     best: Best | None = None
     pending: Logged | None = None
+    average: Array | None = None  # (P,)
 
     @classmethod
     def initial(cls, model: ModelSettings, training: TrainingSettings, ids: Ids | None = None) -> Checkpoint:
@@ -133,8 +137,10 @@ class Checkpoint:
 
     @property
     def best_by(self) -> str:
-        """Whose lowest value the best update of the state is."""
-        return VALIDATION_LOSS if self.best else SMOOTH_LOSS
+        """Whose lowest value the best update of the state is, or that its parameters are a mean."""
+        if self.best:
+            return VALIDATION_LOSS
+        return SMOOTH_LOSS if self.average is None else AVERAGE
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class Finished:
     """The end: of all updates, or of those made before a stop was asked for. `passage` is written from
     the best model, and `validation` is what that one needs for all that is held out; after a stop neither is
     there. `early` tells that the training ended by its patience, and `best_by` whose lowest value the best
-    update of the state is."""
+    update of the state is, or that its best parameters are a mean."""
 
     state: TrainingState
     first_loss: float

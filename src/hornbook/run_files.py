@@ -5,7 +5,8 @@ vocabulary.json       symbols in order: characters, or bytes by their numbers
 plan.jsonl            of a training by time: how many updates were to come after so many
 metrics.jsonl         a row every `log_every` updates
 samples.jsonl         update, text, and which model wrote it: the current or the best
-best.safetensors      parameters at the lowest validation loss, or the lowest smooth loss where there is none
+best.safetensors      parameters at the lowest validation loss; where there is none, their mean, or those at
+                      the lowest smooth loss
 last.safetensors      everything that going on needs
 previous.safetensors  the same of the checkpoint before, should the last one be damaged
 summary.json          what a script asks
@@ -177,8 +178,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
 
 def most_bytes(config: Config) -> int:
-    """What a file of weights of a run may have: parameters, the best ones, two memories of them, states."""
-    numbers = 4 * count(config.model) + 2 * prod(state_shape(config.model, config.training.streams))
+    """What a file of weights of a run may have: parameters, the best ones, their mean, two memories of them,
+    states."""
+    numbers = 5 * count(config.model) + 2 * prod(state_shape(config.model, config.training.streams))
     return MOST_HEADER + 8 * numbers
 
 

@@ -15,7 +15,7 @@ from hornbook.cells.cell import Array
 from hornbook.config import choice
 from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
-from hornbook.events import VALIDATION_LOSS
+from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.markup import facts
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
@@ -119,7 +119,8 @@ class Run:
         return rows
 
     def model(self, which: str = "best") -> Model:
-        """The model at the lowest validation loss, or without validation at the lowest smooth loss (`best`),
+        """The model at the lowest validation loss, or without validation at the lowest smooth loss, or the
+        mean of the last parameters in a training that takes it (`best`),
         or after the last update (`last`). Raises SettingError for another word, RunFolderError for weights
         that are damaged or of another shape."""
         choice("model", which, WHICH)
@@ -234,7 +235,7 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
     def number(key: str, form: str) -> str | None:
         return None if summary.get(key) is None else format(summary[key], form)
 
-    by = ", by validation" if summary.get("best_by") == VALIDATION_LOSS else ""
+    by = {VALIDATION_LOSS: ", by validation", AVERAGE: ", as a mean"}.get(str(summary.get("best_by")), "")
     ended = {None: "no checkpoint yet", True: "finished", False: "stopped"}[summary.get("finished")]
     return {
         "text": f"{config.text['name']}, {config.text['characters']:,} {UNITS[config.text['tokens']]}s",

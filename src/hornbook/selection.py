@@ -29,12 +29,13 @@ class Selection:
         held_out = HeldOut.of(ids, training)
         return cls(held_out, training, best) if held_out else None
 
-    def evaluate(self, engine: Engine, going_on: Callable[[], bool] = always) -> tuple[Validation, Best]:
-        """What the network needs for the held-out part now, and the best so far. Where more of it is read
-        than for that one, it reads it again, so that both have read the same. Raises BrokenOff, and is as it
-        was, where `going_on` says no."""
-        state, best = engine.get_state(), self.best
-        hidden, lanes = state.hidden[:, :, :1], self.lanes(state.update)
+    def evaluate(
+        self, engine: Engine, state: TrainingState, going_on: Callable[[], bool] = always
+    ) -> tuple[Validation, Best]:
+        """What the network of a state needs for the held-out part, and the best so far. Where more of it is
+        read than for that one, it reads it again, so that both have read the same. Raises BrokenOff, and is
+        as it was, where `going_on` says no."""
+        best, hidden, lanes = self.best, state.hidden[:, :, :1], self.lanes(state.update)
         now = engine.with_parameters(state.parameters)
         found = self.held_out.evaluate(now, hidden, lanes, going_on)
         if best and best.lanes != lanes:

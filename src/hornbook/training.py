@@ -13,11 +13,13 @@ from dataclasses import InitVar, dataclass, field, replace
 
 import numpy as np
 
+from hornbook.averaging import EVERY, Average
 from hornbook.config import SAVE_SECONDS, ModelSettings, TrainingSettings
 from hornbook.engines import ENGINES, Advance, Engine, TrainingState
 from hornbook.engines.interface import Floats
 from hornbook.errors import NotFiniteError
 from hornbook.events import (
+    AVERAGE,
     SMOOTH_LOSS,
     VALIDATION_LOSS,
     Checkpoint,
@@ -89,6 +91,7 @@ class Training:
     shown: int = field(init=False)  # the update after which the last sample was written
     pending: Logged | None = field(init=False)  # the row of an update that is still to be evaluated
     selection: Selection | None = field(init=False)
+    average: Average | None = field(init=False)
     started: float = field(init=False)  # the moment of the first update
     saved: float = field(init=False)  # seconds at the last checkpoint
 
@@ -97,6 +100,8 @@ class Training:
         self.lowest = start.state.best_smooth_loss, start.lowest_update
         self.shown, self.saved, self.pending = start.shown, start.seconds, start.pending
         self.selection = Selection.of(self.text.ids, self.settings, start.best)
+        mean = start.state.parameters if start.average is None else start.average
+        self.average = Average.of(self.settings, mean)
         ids = self.text.ids[: trained_on(len(self.text), self.settings)]
         self.streams = Streams.of(len(ids), self.settings)
         self.excerpts = Excerpts(self.text.vocabulary, ids, self.settings, self.engine)
@@ -150,6 +155,8 @@ class Training:
         rhythms = [self.settings.sample_every]
         if self.selection:
             rhythms.append(self.settings.evaluate_every)
+        if self.average:
+            rhythms.append(EVERY)
         ends = [every - self.update % every for every in rhythms]
         return min(size, *ends, self.plan.next_step(self.update) - self.update)
 
@@ -172,6 +179,8 @@ class Training:
             for i in np.flatnonzero((updates % self.settings.log_every == 0) | (updates == updates[-1]))
         ]
         self.update += done
+        if self.average and self.update % EVERY == 0:
+            self.average.take(self.update, self.engine.current())
         yield from rows[:-1]
         return rows[-1]
 
@@ -198,7 +207,9 @@ class Training:
         self.pending = None
         if selection and self.at(self.settings.evaluate_every):
             try:
-                (nats, characters), best = selection.evaluate(self.engine, lambda: not self.stop())
+                (nats, characters), best = selection.evaluate(
+                    self.engine, self.model(), lambda: not self.stop()
+                )
             except BrokenOff:
                 self.pending = row
                 return
@@ -217,26 +228,40 @@ class Training:
         )
 
     def current(self) -> TrainingState:
-        """The state of the engine; its best parameters are the validation's, where there is one."""
+        """The state of the engine; its best parameters are the validation's, where there is one, or the mean,
+        where there is one."""
         state = self.engine.get_state()
+        if self.average:
+            mean = self.average.at(self.update, state.parameters)
+            state = replace(state, best_parameters=mean, best_update=self.update)
         return self.selection.chosen(state) if self.selection else state
 
+    def model(self) -> TrainingState:
+        """The state of the engine; its parameters are the mean, where there is one."""
+        state = self.engine.get_state()
+        if not self.average:
+            return state
+        return replace(state, parameters=self.average.at(self.update, state.parameters))
+
     def best_by(self) -> str:
-        """Whose lowest value the best update of that state is."""
-        return VALIDATION_LOSS if self.selection and self.selection.best else SMOOTH_LOSS
+        """Whose lowest value the best update of the current state is, or that its parameters are a mean."""
+        if self.selection and self.selection.best:
+            return VALIDATION_LOSS
+        return AVERAGE if self.average else SMOOTH_LOSS
 
     def sampled(self) -> Sampled:
         """A text from the current state."""
         self.shown = self.update
-        return Sampled(self.update, self.excerpts.sample(self.engine.get_state()))
+        return Sampled(self.update, self.excerpts.sample(self.model()))
 
     def saving(self) -> Iterator[Checkpoint]:
         """All that is needed to go on."""
         state = self.current()
         reading, seconds = self.excerpts.reading(state), self.seconds()
         best = self.selection.best if self.selection else None
+        mean = self.average.parameters if self.average else None
         yield Checkpoint(
-            state, reading, self.first_loss, seconds, self.lowest[1], self.shown, best, self.pending
+            state, reading, self.first_loss, seconds, self.lowest[1], self.shown, best, self.pending, mean
         )
         self.saved = self.seconds()
 

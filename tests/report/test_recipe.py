@@ -16,6 +16,7 @@ from hornbook.report import recipe as words
 from hornbook.report.content import report_of
 from hornbook.report.course import chosen_by, mark_best
 from hornbook.report.document import Facts, Figure, equations
+from hornbook.report.figures import best_smooth
 from hornbook.report.recipe import recipe
 from hornbook.report.setting import flags
 from hornbook.report.subject import Subject
@@ -32,7 +33,7 @@ CHANGES = [
     {"optimizer": "rmsprop", "order": "shuffled", "chunk": 4, "dropout": 0.5, "warmup": 9},
     {"preset": "classic", "optimizer": "sgd", "streams": 8, "schedule": "step:100:0.5", "clip": "none"},
     {"preset": "classic-adam", "weight_decay": 0.01, "init": "scaled", "dtype": "float64", "log_every": 3},
-    {"preset": "plain", "cell": "vanilla", "seed": 8, "sample_every": 10, "evaluate_every": 70},
+    {"preset": "plain", "cell": "vanilla", "average": 0.2, "sample_every": 10, "evaluate_every": 70},
 ]
 
 
@@ -61,6 +62,7 @@ def test_the_equations_of_a_training_are_those_of_its_parts(cell, optimizer):
         ({"schedule": "linear"}, "θ ← θ − η g / √(m + 10^{−8})"),
         ({"warmup": 3}, "θ ← θ − η g / √(m + 10^{−8})"),
         ({"weight_decay": 0.01}, "θ ← θ − 0.01 η θ"),
+        ({"average": 0.2}, "θ̄ ← θ̄ + min(1, 9 / (n + 8)) (θ − θ̄)    after update 10 n"),
         ({"input_rate": 30}, "η_U = 30 η"),
         ({"input_rate": 30}, "θ ← θ − η g / √(m + 10^{−8})"),
     ],
@@ -158,6 +160,16 @@ def test_of_a_run_that_was_stopped_it_is_told_that_the_best_model_was_chosen_by_
     axes = Mock()
     mark_best(axes, summary)
     axes.plot.assert_not_called()
+
+
+def test_of_a_mean_of_parameters_it_is_told_that_it_is_one(family):
+    mean = family[0].summary | {"validation": None, "best_by": "average"}
+    assert chosen_by(mean, 64) == ("The best model is the mean of the last parameters",)
+    axes = Mock()
+    mark_best(axes, mean)
+    axes.plot.assert_not_called()
+    assert best_smooth(mean) is None
+    assert best_smooth({**mean, "best_by": "smooth loss"}) == (mean["best_update"], mean["best_smooth_loss"])
 
 
 def test_what_a_person_wrote_is_what_was_held_out(family):

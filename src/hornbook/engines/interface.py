@@ -148,5 +148,8 @@ class Engine(Protocol):
     def get_state(self) -> TrainingState:
         """A copy of all that the engine remembers."""
 
+    def current(self) -> Array:  # (P,)
+        """The parameters as they are now, not to be changed; no later update changes them."""
+
     def with_parameters(self, parameters: Array) -> Engine:
         """Another engine for the same network with other parameters, and no text to train on."""

@@ -112,7 +112,7 @@ class NativeEngine:
         return self.core.get_state()
 
     def current(self) -> Array:  # (P,)
-        """The parameters as they are now."""
+        """The parameters as they are now; see `Engine`."""
         if not self.parameters.size:
             self.parameters = self.core.parameters()
         return self.parameters

@@ -174,6 +174,10 @@ class ReferenceEngine:
             best.copy(),
         )
 
+    def current(self) -> Array:  # (P,)
+        """The parameters as they are now; see `Engine`."""
+        return self.parameters.copy()
+
     def loss_and_gradients(
         self, x: Integers, y: Integers, state: Array, dstate: Array | None = None
     ) -> Gradients:

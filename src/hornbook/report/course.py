@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.events import VALIDATION_LOSS
+from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
 from hornbook.report.document import Block, Figure, Panel, Passage, Section, Span, note, say, strong
+from hornbook.report.figures import best_smooth
 from hornbook.report.subject import Subject
 from hornbook.report.wording import counted, loss_words, percent
 
@@ -96,10 +97,11 @@ def mark_epochs(axes: Axes, marks: Iterable[int]) -> None:
 
 
 def mark_best(axes: Axes, summary: dict[str, Any]) -> None:
-    """The lowest smooth loss and its update, unless the best model was chosen by another loss."""
-    best, update = summary.get("best_smooth_loss"), summary.get("best_update")
-    if best is None or not update or by_validation(summary):
+    """The lowest smooth loss and its update, unless another loss chose the best model or it is a mean."""
+    found = None if by_validation(summary) else best_smooth(summary)
+    if found is None:
         return
+    update, best = found
     axes.plot([update], [best], "o", color=RUST, markersize=3.5)
     axes.annotate(
         f"best {best:.2f}\nat {update:,}",
@@ -230,6 +232,8 @@ def chosen_by(summary: dict[str, Any], seq_len: int) -> tuple[str | Span, ...]:
     validation = summary.get("validation")
     if by_validation(summary) and not validation:
         return ("The best model is the one with the lowest loss on what was held out",)
+    if summary.get("best_by") == AVERAGE:
+        return ("The best model is the mean of the last parameters",)
     if not validation:
         words = loss_words(summary["best_smooth_loss"], seq_len)
         return "The best model is the one with the lowest smooth loss, ", strong(words)

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hornbook.events import AVERAGE
 from hornbook.report.charts import drawing
 from hornbook.runs import Run
 from hornbook.storage import write_whole
@@ -101,7 +102,9 @@ def draw(axes: Axes, updates: list[int], losses: list[float], title: str, unit: 
 
 
 def best_smooth(summary: dict[str, Any]) -> tuple[int, float] | None:
-    """The update with the lowest smooth loss, and this."""
+    """The update with the lowest smooth loss, and this, where the best model is of that update."""
+    if summary.get("best_by") == AVERAGE:
+        return None
     best, update = summary.get("best_smooth_loss"), summary.get("best_update")
     return (update, best) if best is not None and update else None
 

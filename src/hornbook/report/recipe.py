@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hornbook.averaging import EVERY
 from hornbook.config import Clip, ModelSettings, Schedule, TrainingSettings
 from hornbook.optimizers import BETA1, BETA2, DECAY
 from hornbook.report.wording import counted
@@ -52,7 +53,16 @@ def recipe(model: ModelSettings, training: TrainingSettings) -> list[str]:
         *([shrunk] if training.weight_decay else []),
         *([f"η_U = {training.input_rate:g} η"] if training.input_rate != 1 else []),
         *(line.replace("η", rate_symbol(training)) for line in STEPS[training.optimizer]),
+        *mean_of_the_last(training),
     ]
+
+
+def mean_of_the_last(training: TrainingSettings) -> list[str]:
+    """The mean of the parameters, where they have one."""
+    if not training.average:
+        return []
+    a = 2 / training.average
+    return [f"θ̄ ← θ̄ + min(1, {a - 1:.4g} / (n + {a - 2:.4g})) (θ − θ̄)    after update {EVERY} n"]
 
 
 def averaged(training: TrainingSettings) -> str:
@@ -105,6 +115,7 @@ def descent(training: TrainingSettings) -> str:
     return (
         f"{OPTIMIZERS[training.optimizer]}{counted_by}, learning rate{symbol} {training.lr:g}{rising}"
         f"{falling(training)}; {clipping(training)}"
+        f"{'; the mean θ̄ of the last parameters is the model' if training.average else ''}"
     )
 
 
