@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hornbook.config import TrainingSettings
 from hornbook.schedules import rates
 
-SCHEDULES = ("constant", "linear", "cosine", "step:3:0.5")
+SCHEDULES = ("constant", "linear", "cosine", "step:3:0.5", "linear:0.3", "cosine:0.1")
 
 
 def training(schedule: str, warmup: int = 0) -> TrainingSettings:
@@ -30,6 +30,12 @@ def test_a_linear_rate_falls_evenly_to_zero_at_the_end() -> None:
 def test_a_cosine_rate_falls_slowly_then_fast_then_slowly() -> None:
     found = rates(training("cosine"), 0, 4, 4)
     assert found == pytest.approx([0.1 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(4)])
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_a_rate_may_fall_to_a_share_of_itself(kind: str) -> None:
+    zero, some = (rates(training(kind + end), 0, 5, 5) for end in ("", ":0.2"))
+    np.testing.assert_allclose(some, 0.2 * 0.1 + 0.8 * zero)
 
 
 def test_a_stepped_rate_falls_by_its_factor_every_so_many_updates() -> None:

@@ -86,12 +86,13 @@ class Clip:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate goes over a training: `constant`; `linear` or `cosine` down to zero at its end;
-    `step:5000:0.5` times 0.5 every 5,000 updates."""
+    """How the learning rate goes over a training: `constant`; `linear` or `cosine` down to zero at its end, or
+    to a share of it (`linear:0.1`); `step:5000:0.5` times 0.5 every 5,000 updates."""
 
     kind: str  # "constant", "linear", "cosine" or "step"
     every: int = 1  # updates between two steps
-    factor: float = 1.0
+    factor: float = 1.0  # of a step
+    share: float = 0.0  # at the end of a fall
 
     @classmethod
     def parse(cls, text: object) -> Schedule:
@@ -100,6 +101,8 @@ class Schedule:
         try:
             if kind in ("constant", "linear", "cosine") and not numbers:
                 return cls(kind)
+            if kind in ("linear", "cosine") and len(numbers) == 1 and 0 <= float(numbers[0]) < 1:
+                return cls(kind, share=float(numbers[0]))
             every, factor = int(numbers[0]), float(numbers[1])
             if kind == "step" and len(numbers) == 2 and every >= 1 and 0 < factor <= 1:
                 return cls(kind, every, factor)
@@ -107,7 +110,8 @@ class Schedule:
             pass
         raise SettingError(
             f"schedule is {text!r}; expected constant, linear, cosine, or step:UPDATES:FACTOR with a factor "
-            "above 0 and at most 1 (step:5000:0.5)"
+            "above 0 and at most 1 (step:5000:0.5); those that fall to zero may fall to a share of the rate "
+            "(linear:0.1)"
         )
 
 

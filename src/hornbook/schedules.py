@@ -12,8 +12,8 @@ Floats = npt.NDArray[np.float64]
 
 def rates(training: TrainingSettings, first: int, count: int, total: int) -> Floats:  # (count,)
     """The rates of `count` updates from the one after `first` on, in a training of `total` updates: rising
-    evenly to `lr` over the first `warmup`, then as the schedule has it. Those that fall to zero reach it with
-    the end of the last update; none is zero."""
+    evenly to `lr` over the first `warmup`, then as the schedule has it. Those that fall reach their
+    end with that of the last update; none is zero."""
     done = np.arange(first, first + count, dtype=np.float64)
     warm = min(training.warmup, total - 1)
     rising = np.minimum(1.0, (done + 1) / max(warm, 1))
@@ -23,8 +23,7 @@ def rates(training: TrainingSettings, first: int, count: int, total: int) -> Flo
 
 def shape(schedule: Schedule, done: Floats, left: Floats) -> Floats:  # (n,)
     """What the rate is multiplied by after `done` updates, with a share of `left` to come."""
-    if schedule.kind == "linear":
-        return left
-    if schedule.kind == "cosine":
-        return 0.5 - 0.5 * np.cos(np.pi * left)
+    if schedule.kind in ("linear", "cosine"):
+        high = left if schedule.kind == "linear" else 0.5 - 0.5 * np.cos(np.pi * left)
+        return schedule.share + (1 - schedule.share) * high
     return schedule.factor ** (done // schedule.every)  # constant: 1

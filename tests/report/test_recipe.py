@@ -33,7 +33,14 @@ CHANGES = [
     {"optimizer": "rmsprop", "order": "shuffled", "chunk": 4, "dropout": 0.5, "warmup": 9},
     {"preset": "classic", "optimizer": "sgd", "streams": 8, "schedule": "step:100:0.5", "clip": "none"},
     {"preset": "classic-adam", "weight_decay": 0.01, "init": "scaled", "dtype": "float64", "log_every": 3},
-    {"preset": "plain", "cell": "vanilla", "average": 0.2, "sample_every": 10, "evaluate_every": 70},
+    {
+        "preset": "plain",
+        "cell": "vanilla",
+        "schedule": "cosine:0.1",
+        "average": 0.2,
+        "sample_every": 10,
+        "evaluate_every": 70,
+    },
 ]
 
 

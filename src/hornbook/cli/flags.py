@@ -29,7 +29,10 @@ PANELS: dict[str, Panel] = {
     "Learning": {
         "optimizer": (str, "adagrad, sgd, rmsprop or adam."),
         "lr": (float, "Learning rate (classic 0.1, plain by the optimizer: adam 0.004)."),
-        "schedule": (str, "The rate over time: constant, linear, cosine, step:UPDATES:FACTOR."),
+        "schedule": (
+            str,
+            "The rate over time: constant, linear[:SHARE], cosine[:SHARE], step:UPDATES:FACTOR.",
+        ),
         "warmup": (int, "Updates in which the rate rises from zero (classic 0, plain 50)."),
         "average": (float, "The model is the mean over this share of the updates, the last (0: the last)."),
         "objective": (str, "sum or mean of the losses of an update."),

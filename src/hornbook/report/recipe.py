@@ -122,10 +122,11 @@ def descent(training: TrainingSettings) -> str:
 def falling(training: TrainingSettings) -> str:
     """How the rate goes on, in words."""
     schedule = Schedule.parse(training.schedule)
+    end = f"{training.lr * schedule.share:g}" if schedule.share else "zero"
     return {
         "constant": "",
-        "linear": ", falling evenly to zero at the end",
-        "cosine": ", falling to zero at the end as a half cosine does",
+        "linear": f", falling evenly to {end} at the end",
+        "cosine": f", falling to {end} at the end as a half cosine does",
         "step": f", times {schedule.factor:g} every {counted(schedule.every, 'update')}",
     }[schedule.kind]
 
