@@ -86,8 +86,8 @@ class Clip:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate goes over a training: `constant`; `linear` or `cosine` down to zero at its end, or
-    to a share of it (`linear:0.1`); `step:5000:0.5` times 0.5 every 5,000 updates."""
+    """How the learning rate goes over a training: `constant`; `linear` or `cosine` down to zero at its end,
+    or to a share of it (`linear:0.1`); `step:5000:0.5` times 0.5 every 5,000 updates."""
 
     kind: str  # "constant", "linear", "cosine" or "step"
     every: int = 1  # updates between two steps
