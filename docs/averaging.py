@@ -1,8 +1,9 @@
 """Makes docs/averaging.md: whether the mean of the parameters is a better model than the last ones.
 
 `python docs/averaging.py TEXT=UPDATES ...` trains on the first nine tenths of each text as preset fluent
-would in so many updates, in float32, with its rate falling to zero, to shares of itself, and not at all; takes
-the means over several shares of the updates side by side; and reads the last tenth of the text with each.
+would in so many updates, in float32, with its rate falling to zero, to shares of itself, and not at all;
+takes the means over several shares of the updates side by side; and reads the last tenth of the text with
+each.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ INTRODUCTION = """# Does the mean of the last parameters write better?
 Where the rate falls to zero it does not: the last parameters have settled. Where it falls to a part of
 itself, their mean (`--average`) is better than what has settled, by a little, and by more on a short text.
 Nats a character on the last tenth of a text, after trainings on the rest as preset `fluent` chooses them for
-so many updates, of the last parameters and of their means. `python docs/averaging.py TEXT=UPDATES …` makes the
-table again.
+so many updates, of the last parameters and of their means. `python docs/averaging.py TEXT=UPDATES …` makes
+the table again.
 
 | text | network | updates | rate | the last | mean, share 0.05 | 0.1 | 0.2 | 0.4 |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
