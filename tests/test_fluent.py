@@ -71,7 +71,8 @@ def test_a_text_of_three_hundred_characters_trains_a_small_network(validation):
 @pytest.mark.parametrize("said", [{"hidden": 77}, {"layers": 3}, {"cell": "lstm"}, {"dropout": 0.25},
                                   {"streams": 5}, {"seq_len": 33}, {"chunk": 2}, {"lr": 0.01},
                                   {"order": "text"}, {"dtype": "float32"}, {"schedule": "constant"},
-                                  {"input_rate": 2.0}, {"weight_decay": 0.1}], ids=str)  # fmt: skip
+                                  {"input_rate": 2.0}, {"weight_decay": 0.1},
+                                  {"average": 0.3}], ids=str)  # fmt: skip
 def test_what_is_said_is_kept_and_given_no_reason(said):
     ((name, value),) = said.items()
     advice = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
@@ -83,7 +84,7 @@ def test_what_is_said_is_kept_and_given_no_reason(said):
 def test_each_choice_is_told_with_its_reason_in_a_line_that_can_be_typed():
     advice = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
     chosen, reasons = advice.given, advice.reasons
-    typed = " ".join(reason.partition(":")[0] for reason in reasons).split()
+    typed = " ".join(reason.partition(": ")[0] for reason in reasons).split()
     assert {name[2:].replace("-", "_") for name in typed[::2]} == set(ADVISED)
     assert all(str(chosen[name[2:].replace("-", "_")]) == value
                for name, value in zip(typed[::2], typed[1::2], strict=True))  # fmt: skip
@@ -199,9 +200,11 @@ def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
 
 
 def test_only_a_rate_that_falls_is_said_to_fall():
-    assert "to zero" in reasons_of(of(5000), epochs=2)["--schedule linear"]
-    constant = reasons_of(of(5000), epochs=2, schedule="constant")
-    assert not any("to zero" in why for why in constant.values())
+    assert "falls to zero" in reasons_of(of(5000), epochs=2, schedule="Cosine")["--average 0.0"]
+    for schedule in (None, "constant", "linear:0.1"):
+        reasons = reasons_of(of(5000), epochs=2, schedule=schedule)
+        assert "predicts better" in reasons["--average 0.1"]
+        assert not any("to zero" in why for why in reasons.values())
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ class Schedule:
     factor: float = 1.0  # of a step
     share: float = 0.0  # at the end of a fall
 
+    @property
+    def ends_at_zero(self) -> bool:
+        """Whether the rate falls to zero."""
+        return self.kind in ("linear", "cosine") and not self.share
+
     @classmethod
     def parse(cls, text: object) -> Schedule:
         """Read one of these forms; raises SettingError for anything else."""
@@ -265,14 +270,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fluent": {
         "cell": "gru", "layers": 2, "hidden": 256, "dropout": 0.3, "init": "orthogonal",
         "streams": 16, "seq_len": 64, "order": "shuffled", "chunk": 8, "objective": "mean",
-        "optimizer": "adam", "lr": 3e-3, "input_rate": 30.0, "schedule": "linear", "warmup": 50,
-        "clip": "norm:1",
+        "optimizer": "adam", "lr": 3e-3, "input_rate": 30.0, "schedule": "linear:0.3", "warmup": 50,
+        "average": 0.1, "clip": "norm:1",
         "dtype": "mixed", "updates": 10_000, "sample_every": 1000,
     },
 }  # fmt: skip
 ADVISED = (  # by fluent, where they are not set
     "cell", "layers", "hidden", "dropout", "streams", "seq_len", "order", "chunk", "lr", "schedule",
-    "input_rate", "weight_decay", "dtype",
+    "average", "input_rate", "weight_decay", "dtype",
 )  # fmt: skip
 RHYTHM = ("log_every", "sample_every", "evaluate_every")  # updates between two of them
 NAMED = ("cell", "engine", "order", "objective", "optimizer", "schedule", "init", "dtype")  # in any case

@@ -13,7 +13,7 @@ from typing import Any
 
 from hornbook.advice import Advice
 from hornbook.calibration import lengths, possible
-from hornbook.config import cores, lower, usual_rates
+from hornbook.config import Schedule, cores, lower, usual_rates
 from hornbook.sizing import network
 from hornbook.streams import trained_on
 from hornbook.text import Text
@@ -25,6 +25,7 @@ A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
 ADAM, RATE = "adam", 3e-3
+SCHEDULE, AVERAGE = "linear:0.3", 0.1
 TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
 INPUT_RATE = (3.0, 30.0)  # within these
 DROPOUT = ((1.5, 0.0), (4, 0.1), (10, 0.2), (math.inf, 0.3))  # up to so many epochs
@@ -47,6 +48,7 @@ def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
     reach, size = network(advice, text, characters)
     regularisation(advice, reach.characters(size) / reach.epoch, reach.updates)
     rates(advice, reach.characters(size) / reach.update)
+    course(advice)
     return advice
 
 
@@ -91,14 +93,10 @@ def regularisation(advice: Advice, epochs: float, updates: int) -> None:
 
 
 def rates(advice: Advice, updates: float) -> None:
-    """The learning rate of a training of so many updates, its course, and the rate of U."""
+    """The learning rate of a training of so many updates, and that of U."""
     optimizer = optimizer_of(advice)
     trials = optimizer == ADAM
     advice.take("that of the trials" if trials else f"what is usual for {optimizer}", lr=rate_of(advice))
-    advice.take(
-        "the rate falls evenly to zero with the last update: what long steps have found, short ones settle",
-        schedule="linear",
-    )
     if trials:
         advice.take(
             "times that for U, whose rows wait for their characters: the fewer updates, the longer its steps",
@@ -106,6 +104,19 @@ def rates(advice: Advice, updates: float) -> None:
         )
     else:
         advice.take(f"another rate for U is tried with {ADAM} alone", input_rate=1.0)
+
+
+def course(advice: Advice) -> None:
+    """How the rate goes on, and whether the last parameters are the model, or their mean."""
+    advice.take("steps that stay long learn more in a time than such as come to rest", schedule=SCHEDULE)
+    if Schedule.parse(lower(advice.given["schedule"])).ends_at_zero:
+        advice.take("where the rate falls to zero, the last parameters have come to rest", average=0.0)
+    else:
+        advice.take(
+            "after steps that stay long, the mean over this last share of them predicts better than where "
+            "they end",
+            average=AVERAGE,
+        )
 
 
 def optimizer_of(advice: Advice) -> str:
