@@ -199,7 +199,12 @@ def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
     assert not any(seldom in why for why in reasons_of(of(5000), epochs=9).values())
 
 
-def test_only_a_rate_that_falls_is_said_to_fall():
+def test_the_fewer_the_updates_the_less_the_rate_falls():
+    found = [advised(of(5000), updates=updates)[1][1].schedule for updates in (10, 900, 3000, 12_000)]
+    assert found == ["constant", "constant", "linear:0.3", "linear:0.07"]
+
+
+def test_a_rate_that_falls_to_zero_needs_no_mean():
     assert "falls to zero" in reasons_of(of(5000), epochs=2, schedule="Cosine")["--average 0.0"]
     for schedule in (None, "constant", "linear:0.1"):
         reasons = reasons_of(of(5000), epochs=2, schedule=schedule)

@@ -25,7 +25,8 @@ A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
 ADAM, RATE = "adam", 3e-3
-SCHEDULE, AVERAGE = "linear:0.3", 0.1
+END = 900  # over the updates: the share of itself that the rate falls to
+AVERAGE = 0.1  # of the updates, the last ones
 TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
 INPUT_RATE = (3.0, 30.0)  # within these
 DROPOUT = ((1.5, 0.0), (4, 0.1), (10, 0.2), (math.inf, 0.3))  # up to so many epochs
@@ -48,7 +49,7 @@ def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
     reach, size = network(advice, text, characters)
     regularisation(advice, reach.characters(size) / reach.epoch, reach.updates)
     rates(advice, reach.characters(size) / reach.update)
-    course(advice)
+    course(advice, reach.characters(size) / reach.update)
     return advice
 
 
@@ -106,15 +107,19 @@ def rates(advice: Advice, updates: float) -> None:
         advice.take(f"another rate for U is tried with {ADAM} alone", input_rate=1.0)
 
 
-def course(advice: Advice) -> None:
-    """How the rate goes on, and whether the last parameters are the model, or their mean."""
-    advice.take("steps that stay long learn more in a time than such as come to rest", schedule=SCHEDULE)
+def course(advice: Advice, updates: float) -> None:
+    """How the rate goes on in so many updates, and whether the last parameters are the model, or their
+    mean."""
+    end = float(f"{END / updates:.1g}")
+    advice.take(
+        "the fewer the updates, the longer the last steps stay: what comes to rest learns no more",
+        schedule="constant" if end >= 1 else f"linear:{end:g}",
+    )
     if Schedule.parse(lower(advice.given["schedule"])).ends_at_zero:
         advice.take("where the rate falls to zero, the last parameters have come to rest", average=0.0)
     else:
         advice.take(
-            "after steps that stay long, the mean over this last share of them predicts better than where "
-            "they end",
+            "where the last steps stay long, the mean over this share of them predicts better than their end",
             average=AVERAGE,
         )
 
