@@ -333,6 +333,20 @@ def test_a_run_whose_checkpoints_are_gone_begins_again_where_it_is_forced(tmp_pa
     assert ["begins again at update 0" in sentence for sentence in told] == [True]
 
 
+def test_the_best_model_of_a_run_that_begins_again_is_kept_each_time(tmp_path):
+    run, told, models = start(tmp_path / "a", Ending(10)), [], []
+    for stop in (5, 1):
+        models.append((run.folder / "best.safetensors").read_bytes())
+        for name in ("last", "previous"):
+            (run.folder / f"{name}.safetensors").unlink(missing_ok=True)
+        further(run.folder, Ending(stop), force=True, told=told.append)
+    kept = ["best-1.safetensors", "best-2.safetensors"]
+    assert [(run.folder / name).read_bytes() for name in kept] == models
+    assert [name in sentence for name, sentence in zip(kept, told, strict=True)] == [True, True]
+    shutil.copy(run.folder / kept[0], run.folder / "best.safetensors")
+    assert len(Run(run.folder).model().sample(5)) == 5
+
+
 def test_a_run_that_was_forced_to_begin_again_and_stopped_early_does_so_without_force(tmp_path, monkeypatch):
     run = start(tmp_path / "a", Ending(10))
     (run.folder / "last.safetensors").unlink()

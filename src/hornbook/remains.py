@@ -8,8 +8,10 @@ run was stopped before its first: it has nothing to lose, whatever rows it has.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +60,33 @@ def check_beginning(folder: Path, force: bool) -> None:
     if there and not force:
         raise RunFolderError(
             f"{folder} has neither {LAST} nor {PREVIOUS} any more, though {there[0]} is there; put it back "
-            f"from a copy{ways_on(folder)}, or begin again at update 0 in place of all that is there: "
-            "`force=True`"
+            f"from a copy{ways_on(folder)}, or begin again at update 0 in place of all that is there, but "
+            "for the best model: `force=True`"
         )
 
 
 def begin_again(folder: Path, told: Callable[[str], object]) -> None:
-    """Remove what was written with a checkpoint that is gone, and tell that. Raises StorageError."""
+    """Take away what was written with a checkpoint that is gone: the best model, which may have cost days,
+    to a name of its own. Tells that. Raises StorageError."""
     there = trained(folder)
+    kept = ""
+    if BEST in there:
+        aside = free(folder, BEST)
+        with storing(aside):
+            (folder / BEST).rename(aside)
+        kept = f"; its best model is kept as {aside.name}, which is read again when it is named {BEST}"
+    if SUMMARY in there:
+        with storing(folder / SUMMARY):
+            (folder / SUMMARY).unlink()
     if there:
-        told(f"{folder} has neither {LAST} nor {PREVIOUS} any more; it begins again at update 0")
-    for path in (folder / name for name in there):
-        with storing(path):
-            path.unlink()
+        told(f"{folder} has neither {LAST} nor {PREVIOUS} any more; it begins again at update 0{kept}")
+
+
+def free(folder: Path, name: str) -> Path:
+    """The first of `best-1.safetensors`, `best-2.safetensors` … that is not there, for `best.safetensors`."""
+    stem, dot, kind = name.partition(".")
+    places = (folder / f"{stem}-{number}{dot}{kind}" for number in count(1))
+    return next(place for place in places if not os.path.lexists(place))
 
 
 def recorded(folder: Path) -> list[Planned]:
