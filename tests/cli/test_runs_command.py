@@ -33,6 +33,19 @@ def test_a_loss_of_what_is_held_out_is_told_where_it_is_known(hornbook, held_out
     assert (row["nats_per_character"], row["measured_on"]) == (nats, "held out")
 
 
+def test_a_run_that_was_stopped_tells_the_loss_that_its_best_model_was_chosen_by(hornbook, held_out):
+    stopped = {**Run(held_out).summary, "validation": None, "finished": False}
+    (held_out / "summary.json").write_text(json.dumps(stopped))
+    rows = {row["update"]: row for row in Run(held_out).metrics}
+    nats = rows[stopped["best_update"]]["validation"]
+    assert f"{nats:.3f}   part of held out" in hornbook("runs", held_out.parent).out
+    (row,) = json.loads(hornbook("runs", held_out.parent, "--json").out)[:1]
+    assert (row["nats_per_character"], row["measured_on"]) == (nats, "part of held out")
+    (held_out / "metrics.jsonl").unlink()
+    (row,) = json.loads(hornbook("runs", held_out.parent, "--json").out)[:1]
+    assert (row["nats_per_character"], row["measured_on"]) == (stopped["best_nats_per_character"], "training")
+
+
 def test_a_folder_that_is_not_there_is_told_from_the_name_of_a_run(refused, run):
     assert "name one that holds runs" in refused("runs", "nope")
     assert "runs/book is a run: hornbook sample runs/book" in refused("runs", "book")

@@ -30,8 +30,9 @@ def runs(
 ) -> None:
     """List the runs in ./runs, or in another folder: text, updates, best and last loss, speed, when.
 
-    Losses are in nats a character: the best model's of what is held out, where that is known, else of
-    training, where it is the smooth loss, as the last one is.
+    Losses are in nats a character: the best model's of what is held out, or of the part of that which it was
+    chosen by in a run that has not ended, where that is known; else of training, where it is the smooth loss,
+    as the last one is.
     """
     if not folder.is_dir():
         raise RunFolderError(no_folder(folder))
@@ -79,17 +80,39 @@ def figures(run: Run) -> dict[str, Any]:
     told |= {"started": None if started is None else str(started), "running": under_way(run.folder)}
     last = summary.get("last_smooth_loss")
     told["last_nats_per_character"] = None if last is None else last / run.config.training.seq_len
-    return {**told, **best_of(summary)}
+    return {**told, **best_of(run, summary)}
 
 
-def best_of(summary: dict[str, Any]) -> dict[str, Any]:
+def best_of(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     """What the best model needs for a character in nats, and where that was measured; runs that update by
     another number of characters compare by it."""
     held_out = summary.get("validation") or {}
     if held_out.get("nats_per_character") is not None:
         return {"nats_per_character": held_out["nats_per_character"], "measured_on": "held out"}
+    chosen = chosen_by(run, summary)
+    if chosen is not None:
+        return {"nats_per_character": chosen, "measured_on": "part of held out"}
     best = summary.get("best_nats_per_character")
     return {"nats_per_character": best, "measured_on": None if best is None else "training"}
+
+
+def chosen_by(run: Run, summary: dict[str, Any]) -> float | None:
+    """The evaluation on the way by which the best model was chosen; None where no row has it."""
+    from hornbook.events import VALIDATION_LOSS
+    from hornbook.records import check_metric
+    from hornbook.rows import sound_rows
+    from hornbook.run_files import METRICS
+
+    path = run.folder / METRICS
+    found: list[float] = []
+
+    def take(row: dict[str, Any]) -> None:
+        if row["update"] == summary["best_update"] and "validation" in row:
+            found.append(row["validation"])
+
+    if summary.get("best_by") == VALIDATION_LOSS and path.exists():
+        sound_rows(path, check_metric, take=take)
+    return found[-1] if found else None
 
 
 def show(rows: list[dict[str, Any]]) -> None:
