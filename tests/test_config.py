@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 from hypothesis import given
@@ -267,6 +268,27 @@ def test_a_network_that_cannot_be_is_refused_by_name(changes: dict[str, Any]) ->
 def test_a_training_that_cannot_be_is_refused_by_name(changes: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=naming(changes)):
         TrainingSettings(**changes)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.float32, np.float64], ids=lambda kind: kind.__name__)
+def test_a_number_of_numpys_is_the_same_number(kind: type[np.number[Any]]) -> None:
+    whole = {"hidden": 7, "updates": 9, "seed": 3} if issubclass(kind, np.integer) else {}
+    changes = {**whole, "lr": 2, "clip": 5, "minutes": 4}
+    model, training = settings(80, **{name: kind(value) for name, value in changes.items()})
+    records = {**to_table(model), **to_table(training)}
+    assert {name: type(value) for name, value in records.items()} == {
+        name: type(value) if name not in ("lr", "minutes") else type(kind(1).item())
+        for name, value in {**to_table(ModelSettings(1)), **to_table(TrainingSettings())}.items()
+    }
+    assert (float(records["clip"]), records["lr"], records["minutes"]) == (5, 2, 4)
+    assert {name: records[name] for name in whole} == whole
+    assert tomllib.loads(tomli_w.dumps(to_table(training))) == to_table(training)
+
+
+@pytest.mark.parametrize("value", [np.float64(3), np.bool_(True), np.array([3]), np.int64(0)], ids=repr)
+def test_what_is_no_such_number_is_refused_in_numpys_words_too(value: object) -> None:
+    with pytest.raises(SettingError, match=r"hidden.* is .*; expected a whole number"):
+        settings(80, hidden=value)
 
 
 def test_a_refusal_says_what_was_given_and_what_is_allowed() -> None:

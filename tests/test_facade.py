@@ -228,3 +228,22 @@ def test_two_trainings_side_by_side_do_not_disturb_each_other(undrawn):
     one, other = (future.result().model() for future in going)
     assert (one.flat == other.flat).all()
     assert sorted(os.listdir()) == ["a", "b"]
+
+
+def test_numbers_of_numpys_do_what_pythons_do(folder, undrawn):
+    numbers = {name: np.int64(value) for name, value in SETTINGS.items()}
+    how = {"lr": np.float32(0.1), "clip": np.int64(5), "validation": np.float64(0.1), "quiet": True}
+    run = hornbook.train(TEXT, out="a", **numbers, **how, save_every=np.float32(9))
+    again = hornbook.train(TEXT, out="b", **SETTINGS, **{**how, "lr": float(np.float32(0.1)), "clip": 5})
+    assert hornbook.Run(run.folder).config.training == again.config.training
+    further = hornbook.resume(run, TEXT, updates=np.int64(70), quiet=True)
+    assert further.summary["updates"] == 70
+    longer = hornbook.resume(run, TEXT, minutes=np.float32(0.001), quiet=True)
+    assert longer.summary["updates"] > 70
+    model = hornbook.load(again)
+    written = {"temperature": 0.5, "top_k": 3, "top_p": 0.9, "seed": 2**40}
+    as_numpys = {name: np.asarray(value)[()] for name, value in written.items()}
+    assert model.sample(np.int64(20), **as_numpys) == model.sample(20, **written)
+    assert model.guesses("cat", np.int8(2)) == model.guesses("cat", 2)
+    assert model.evaluate("the cat", np.int64(3)) == model.evaluate("the cat", 3)
+    assert model.evaluate_dynamic("the cat", lr=np.float32(0.5), segment=np.int16(3)).characters == 7

@@ -98,7 +98,7 @@ class KneserNey:
     def fit(cls, training: npt.ArrayLike, orders: int = ORDERS) -> KneserNey:
         """The models of orders 1 to `orders` of a text (N,). Raises TextError where it is shorter than
         the longest n-gram, SettingError for a number of orders that is not 1 to 100."""
-        integer("orders", orders, 1, 100)
+        orders = integer("orders", orders, 1, 100)
         ids = sequence(training)
         if len(ids) < orders:
             raise TextError(f"n-grams of order {orders} need a text of {orders} characters; got {len(ids)}")

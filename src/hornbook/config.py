@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from hornbook.errors import SettingError, known
@@ -28,16 +29,34 @@ SAVE_SECONDS = 30.0  # between two checkpoints, where nothing else is said
 R = TypeVar("R", "ModelSettings", "TrainingSettings")
 
 
-def integer(name: str, value: object, low: int, high: int) -> None:
-    """Raise SettingError unless `value` is a whole number from low to high."""
+def plain(value: Any) -> Any:
+    """A number of NumPy's as Python has it, so that TOML, JSON and the core take it; anything else as it
+    is."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def make_plain(record: Any) -> None:
+    """Make the numbers of a record plain while it is made: it is frozen afterwards."""
+    for f in fields(record):
+        object.__setattr__(record, f.name, plain(getattr(record, f.name)))
+
+
+def integer(name: str, value: object, low: int, high: int) -> int:
+    """The value, plain; raises SettingError unless it is a whole number from low to high."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise SettingError(f"{name} is {value!r}; expected a whole number from {low:,} to {high:,}")
+    return value
 
 
-def real(name: str, value: object, low: float, high: float) -> None:
-    """Raise SettingError unless `value` is a number above low and not above high."""
+def real(name: str, value: object, low: float, high: float) -> float:
+    """The value, plain; raises SettingError unless it is a number above low and not above high."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low < value <= high:
         raise SettingError(f"{name} is {value!r}; expected a number above {low:g}, at most {high:g}")
+    return value
 
 
 def share(name: str, value: object) -> None:
@@ -130,6 +149,7 @@ class ModelSettings:
     layers: int = 1
 
     def __post_init__(self) -> None:
+        make_plain(self)
         integer("vocabulary", self.vocabulary, 1, 0x110000)
         integer("hidden", self.hidden, 1, 8192)
         choice("cell", self.cell, CELL_NAMES)
@@ -198,6 +218,7 @@ class TrainingSettings:
     start_sha256: str = ""
 
     def __post_init__(self) -> None:
+        make_plain(self)
         choice("preset", self.preset, tuple(PRESETS))
         choice("engine", self.engine, ENGINE_NAMES)
         integer("seq-len", self.seq_len, 1, 1_000_000)
@@ -310,7 +331,7 @@ def settings(
     shard for each core, at most, unless `shards` says otherwise. Raises SettingError for an unknown preset
     or setting and for a value out of range.
     """
-    changes = {k: lower(v) if k in NAMED else v for k, v in changes.items() if v is not None}
+    changes = {k: lower(v) if k in NAMED else plain(v) for k, v in changes.items() if v is not None}
     preset = preset_for(changes) if preset is None else lower(preset)
     choice("preset", preset, tuple(PRESETS))
     chosen = {**PRESETS[preset], **changes}

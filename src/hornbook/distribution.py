@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hornbook.cells.cell import Array
-from hornbook.config import integer, real
+from hornbook.config import integer, make_plain, real
 from hornbook.errors import SettingError
 
 Probabilities = npt.NDArray[np.float64]
@@ -29,6 +29,7 @@ class Choice:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
+        make_plain(self)
         number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
         if not number or not 0 <= self.temperature <= 100:
             raise SettingError(f"temperature is {self.temperature!r}; expected a number from 0 to 100")

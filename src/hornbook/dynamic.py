@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import TrainingSettings, integer, real, share
+from hornbook.config import TrainingSettings, integer, make_plain, real, share
 from hornbook.engines import Engine
 from hornbook.errors import SettingError
 from hornbook.evaluation import Evaluation
@@ -42,6 +42,7 @@ class Dynamic:
     segment: int = 25
 
     def __post_init__(self) -> None:
+        make_plain(self)
         real("dynamic-lr", self.lr, 0, 1)
         share("dynamic-decay", self.decay)
         integer("dynamic-segment", self.segment, 1, 1_000_000)

@@ -13,7 +13,7 @@ from typing import Any
 
 from hornbook.advice import Advice
 from hornbook.calibration import lengths, possible
-from hornbook.config import Schedule, cores, lower, usual_rates
+from hornbook.config import Schedule, cores, lower, plain, usual_rates
 from hornbook.sizing import network
 from hornbook.streams import trained_on
 from hornbook.text import Text
@@ -37,7 +37,7 @@ MOST_DECAY = 0.5  # at most
 def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
     """What is advised for a training on a text, beside the settings that are made; nothing, unless their
     preset is fluent. Raises what `settings` raises."""
-    advice = Advice({name: value for name, value in changes.items() if value is not None})
+    advice = Advice({name: plain(value) for name, value in changes.items() if value is not None})
     said = advice.said
     if lower(said.get("preset", "")) != NAME:
         return advice

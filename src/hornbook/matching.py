@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import integer
+from hornbook.config import integer, make_plain
 from hornbook.errors import TextError
 
 BEYOND, BEYOND_OTHER = 1, 0
@@ -133,6 +133,7 @@ class CopyGuard:
     limit: int
 
     def __post_init__(self) -> None:
+        make_plain(self)
         integer("no-copy", self.limit, 1, 10**9)
         assert self.order is not None
 

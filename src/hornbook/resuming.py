@@ -16,7 +16,16 @@ from typing import Any
 
 from hornbook.calibration import budget, going_on, most_updates
 from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then, restore
-from hornbook.config import LONGEST, MOST_UPDATES, Schedule, TrainingSettings, integer, real, to_table
+from hornbook.config import (
+    LONGEST,
+    MOST_UPDATES,
+    Schedule,
+    TrainingSettings,
+    integer,
+    make_plain,
+    real,
+    to_table,
+)
 from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint, Planned
@@ -65,6 +74,7 @@ class Further:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
+        make_plain(self)
         if self.updates is not None and self.minutes is not None:
             raise SettingError("`updates` and `minutes` both say how long to go on; give one of them")
         self.total(0)

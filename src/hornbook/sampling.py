@@ -63,7 +63,7 @@ def write(
 ) -> Iterator[str]:
     """Pieces of a text of `length` characters, or shorter: it ends before the stop string. A guard holds
     it back from copying; the prompt counts as written. See `guarded` for what that raises."""
-    integer("length", length, 1, 10**9)
+    length = integer("length", length, 1, 10**9)
     if guard is None:
         pieces = drawn(engine, vocabulary, start, length, choice, source)
     else:

@@ -104,7 +104,7 @@ class Guesses:
 def guesses(engine: Engine, ids: Numbers, state: Array, top: int = 5) -> Guesses:  # (N,), (L, S, 1, H)
     """The `top` likeliest symbols (all, where there are no more) at each character of a text, in which -1 is
     unknown."""
-    integer("top", top, 1, 0x110000)
+    top = integer("top", top, 1, 0x110000)
     states = np.concatenate([state[-1, 0], hidden_states(engine, ids, state)])[:-1]
     found = [likeliest(engine, states[start : start + BLOCK], top) for start in range(0, len(ids), BLOCK)]
     return Guesses(np.concatenate([g.ids for g in found]), np.concatenate([g.probabilities for g in found]))
@@ -207,8 +207,8 @@ class Score:
     ) -> tuple[Passage, ...]:
         """Passages in the order of `sign` times their cost, none of which overlaps with another or with
         those that are `taken`; of equals, the first."""
-        integer("count", count, 0, 10**6)
-        integer("length", length, 1, 10**9)
+        count = integer("count", count, 0, 10**6)
+        length = integer("length", length, 1, 10**9)
         length = min(length, self.characters)
         means = sign * windows(self.nats, length)
         found: list[Passage] = []

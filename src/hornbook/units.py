@@ -172,7 +172,7 @@ class Inside:
     def followed(self, unit: int, count: int = 5) -> tuple[UnitFinding, ...]:
         """The features that a unit follows most closely, the closest first. Raises SettingError for a unit
         that does not exist."""
-        integer("unit", unit, 0, self.correlations.shape[1] - 1)
+        unit = integer("unit", unit, 0, self.correlations.shape[1] - 1)
         column = self.correlations[:, unit]
         return tuple(UnitFinding(unit, self.features[f], float(column[f])) for f in closest(column, count))
 
