@@ -115,5 +115,5 @@ def test_it_is_what_writes_and_what_is_evaluated(prose: Text, small: Chosen, eng
 
 @pytest.mark.parametrize("average", [-0.1, 1, math.nan, "much"])
 def test_a_share_is_from_0_to_below_1(small: Chosen, average: object):
-    with pytest.raises(ValueError, match="average is"):
+    with pytest.raises(ValueError, match="`average` is"):
         small(average=average)

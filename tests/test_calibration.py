@@ -96,11 +96,11 @@ def test_minutes_that_are_over_already_are_refused_before_anything_is_measured(p
 @pytest.mark.parametrize(
     ("length", "told"),
     [
-        ({"minutes": 0}, "minutes is 0; expected a number above 0"),
-        ({"minutes": -1}, "minutes is -1"),
-        ({"minutes": float("nan")}, "minutes is nan"),
-        ({"minutes": "ten"}, "minutes is 'ten'"),
-        ({"epochs": 0}, "epochs is 0"),
+        ({"minutes": 0}, "`minutes` is 0; expected a number above 0"),
+        ({"minutes": -1}, "`minutes` is -1"),
+        ({"minutes": float("nan")}, "`minutes` is nan"),
+        ({"minutes": "ten"}, "`minutes` is 'ten'"),
+        ({"epochs": 0}, "`epochs` is 0"),
         ({"updates": 5, "minutes": 1}, "`updates` and `minutes` both"),
         ({"epochs": 5, "minutes": 1}, "`epochs` and `minutes` both"),
         ({"epochs": 5, "updates": 1}, "`updates` and `epochs` both"),

@@ -140,8 +140,8 @@ BAD_TRAININGS = [
 
 
 def naming(changes: dict[str, Any]) -> str:
-    """What the message must name: the setting as the command line spells it."""
-    return next(iter(changes)).replace("_", "-")
+    """What the message must name: the setting as Python spells it."""
+    return next(iter(changes))
 
 
 def test_the_defaults_are_the_classic_recipe() -> None:
@@ -294,10 +294,10 @@ def test_what_is_no_such_number_is_refused_in_numpys_words_too(value: object) ->
 def test_a_refusal_says_what_was_given_and_what_is_allowed() -> None:
     with pytest.raises(SettingError) as hidden:
         ModelSettings(80, hidden=-5)
-    assert str(hidden.value) == "hidden is -5; expected a whole number from 1 to 8,192"
+    assert str(hidden.value) == "`hidden` is -5; expected a whole number from 1 to 8,192"
     with pytest.raises(SettingError) as lr:
         TrainingSettings(lr=-0.5)
-    assert str(lr.value) == "lr is -0.5; expected a number above 0, at most 1e+06"
+    assert str(lr.value) == "`lr` is -0.5; expected a number above 0, at most 1e+06"
 
 
 @pytest.mark.parametrize(

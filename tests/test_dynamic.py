@@ -121,11 +121,11 @@ def test_what_cannot_be_evaluated_is_refused():
         model.evaluate_dynamic("")
     with pytest.raises(TextError, match="knows none"):
         model.evaluate_dynamic("xyz")
-    with pytest.raises(SettingError, match="dynamic-lr is 0; expected a number above 0"):
+    with pytest.raises(SettingError, match="`lr` is 0; expected a number above 0"):
         model.evaluate_dynamic(TEXT, lr=0)
-    with pytest.raises(SettingError, match="dynamic-decay is 1; expected a number from 0 to below 1"):
+    with pytest.raises(SettingError, match="`decay` is 1; expected a number from 0 to below 1"):
         model.evaluate_dynamic(TEXT, decay=1)
-    with pytest.raises(SettingError, match="dynamic-segment is 0; expected a whole number from 1"):
+    with pytest.raises(SettingError, match="`segment` is 0; expected a whole number from 1"):
         model.evaluate_dynamic(TEXT, segment=0)
 
 
@@ -133,7 +133,7 @@ def test_what_cannot_be_evaluated_is_refused():
 def test_a_loss_that_is_not_finite_is_told(engine):
     model = model_of(engine)
     model.parameters["b"][:] = np.nan
-    with pytest.raises(SettingError, match=r"dynamic-lr is 0\.5, at which the loss is not finite any more"):
+    with pytest.raises(SettingError, match=r"`lr` is 0\.5, at which the loss is not finite any more"):
         model.evaluate_dynamic(TEXT, lr=0.5)
 
 

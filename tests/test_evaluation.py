@@ -80,7 +80,7 @@ def test_what_cannot_be_evaluated_is_refused(model):
         model.evaluate("xyz", 2)
     with pytest.raises(TextError, match="at least two characters"):
         model.evaluate("axyz", 2)
-    with pytest.raises(SettingError, match="window is 1; expected a whole number from 2"):
+    with pytest.raises(SettingError, match="`window` is 1; expected a whole number from 2"):
         model.evaluate(TEXT, 1)
 
 

@@ -114,5 +114,5 @@ def test_a_writer_that_only_copies_is_stopped_after_the_limit_and_goes_on_elsewh
 
 @pytest.mark.parametrize("limit", [0, -3, 2.5])
 def test_a_limit_below_one_is_refused(limit: int) -> None:
-    with pytest.raises(SettingError, match="no-copy is"):
+    with pytest.raises(SettingError, match="`limit` is"):
         CopyGuard(ids(TRAINING), limit)

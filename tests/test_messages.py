@@ -18,6 +18,7 @@ from hornbook import HornbookError, Model, ModelSettings, Text, TrainingSettings
 from hornbook.calibration import LENGTHS
 from hornbook.cli.main import app
 from hornbook.cli.words import KEYWORD, as_typed
+from hornbook.dynamic import Dynamic
 
 FOLDER = Path(hornbook.__file__).parent
 CATS = Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
@@ -30,6 +31,23 @@ EACH = [  # of Python: a call that is refused, what it says; how the command lin
         "`updates` and `minutes` both",
         "train cats.txt --updates 9 --minutes 1",
         "--updates and --minutes both",
+    ),
+    ("train(CATS, seq_len=0)", "`seq_len` is 0;", "train cats.txt --seq-len 0", "--seq-len is 0;"),
+    ("train(CATS, clip=-1)", "`clip` is '-1';", "train cats.txt --clip -1", "--clip is '-1';"),
+    ("resume('old', updates='x')", "`updates` is 'x';", "resume old --updates x", "--updates is 'x';"),
+    ("load('old').sample(9, top_k=-1)", "`top_k` is -1;", "sample old --top-k -1", "--top-k is -1;"),
+    ("load('old').copy_guard(CATS, 0)", "`limit` is 0;", "sample old --no-copy 0", "--no-copy is 0;"),
+    (
+        "load('old').evaluate_dynamic(CATS, lr=0)",
+        "`lr` is 0;",
+        "eval old cats.txt --dynamic --dynamic-lr 0",
+        "--dynamic-lr is 0.0;",
+    ),
+    (
+        "load('old').evaluate_dynamic(CATS, decay=1)",
+        "`decay` is 1;",
+        "eval old cats.txt --dynamic --dynamic-decay 1",
+        "--dynamic-decay is 1.0;",
     ),
     (
         "train(CATS, out='a', name='b')",
@@ -147,11 +165,17 @@ def test_a_warning_names_keywords_in_python_and_flags_on_the_command_line():
     assert "and --tokens bytes reads any file" in told.stderr
 
 
-def test_what_is_wrong_with_a_run_in_a_list_names_flags():
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [("patience", 3, "such as validation=0.1"), ("log_every", 0, "not hornbook's: log_every is 0; expected")],
+)
+def test_what_is_wrong_with_the_settings_of_a_run_names_their_keys(key, value, said):
     config = Path("old", "config.toml")
-    config.write_text(config.read_text().replace("patience = 0", "patience = 3"))
-    told = CliRunner().invoke(app, ["runs", ".", "--json"])
-    assert "such as --validation 0.1" in told.stdout
+    config.write_text(re.sub(f"^{key} = .*", f"{key} = {value}", config.read_text(), flags=re.MULTILINE))
+    assert said in CliRunner().invoke(app, ["runs", ".", "--json"]).stdout
+    assert said in CliRunner().invoke(app, ["sample", "old"]).stderr
+    with pytest.raises(HornbookError, match=re.escape(said)):
+        hornbook.load("old")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +218,10 @@ def flags() -> set[str]:
 
 def keywords() -> set[str]:
     """All keywords of Python: of functions, methods and settings."""
-    functions = (hornbook.train, hornbook.resume, hornbook.read_text, Model.sample, Model.stream, Model.start)
+    functions = (
+        *(hornbook.train, hornbook.resume, hornbook.read_text, Model.sample, Model.stream, Model.start),
+        *(Model.evaluate, Model.copy_guard, Dynamic),
+    )
     named = {name for function in functions for name in inspect.signature(function).parameters}
     return named | {f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind)} | {*LENGTHS}
 

@@ -420,7 +420,7 @@ def test_no_more_updates_than_were_made_are_refused(tmp_path, updates):
 
 @pytest.mark.parametrize("updates", ["+0", "-5", "many", "", "1.5", "+", 0, "9" * 5000])
 def test_what_is_no_number_of_updates_is_refused(updates):
-    with pytest.raises(SettingError, match="updates is"):
+    with pytest.raises(SettingError, match="`updates` is"):
         Further(updates)
 
 

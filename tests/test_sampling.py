@@ -62,7 +62,7 @@ def test_characters_that_were_never_seen_can_be_left_out() -> None:
 
 
 def test_unknown_characters_are_an_error_or_left_out_and_nothing_else() -> None:
-    with pytest.raises(SettingError, match="unknown is 'guess'; expected error or skip"):
+    with pytest.raises(SettingError, match="`unknown` is 'guess'; expected error or skip"):
         read_prompt(VOCABULARY, "a", unknown="guess")
 
 
@@ -148,7 +148,7 @@ def test_a_length_out_of_range_is_refused_at_once(
 ) -> None:
     made = writer(TrainingSettings().engine)
     start = start_after(made, prose.vocabulary, "")
-    with pytest.raises(SettingError, match=r"length is .*; expected a whole number from 1"):
+    with pytest.raises(SettingError, match=r"`length` is .*; expected a whole number from 1"):
         write(made, prose.vocabulary, start, length, Choice(), SOURCE)
 
 
@@ -288,7 +288,7 @@ def test_where_every_symbol_would_be_a_copy_the_text_ends_with_an_error(
     guard, start = CopyGuard(prose.vocabulary.encode(everything), 1), start_after(made, prose.vocabulary, "")
     pieces = write(made, prose.vocabulary, start, 200, Choice(), SOURCE, guard=guard)
     shown = []
-    with pytest.raises(SettingError, match=r"no-copy is 1; every symbol .* give a higher one"):
+    with pytest.raises(SettingError, match=r"`limit` is 1; every symbol .* give a higher one"):
         shown.extend(pieces)  # what came before is kept
     assert "".join(shown) == written(made, prose, 1)
 

@@ -443,7 +443,7 @@ def test_no_room_for_standard_input_is_told_of_the_disk(monkeypatch):
 
 
 def test_newlines_are_made_lf_or_kept(book: Path) -> None:
-    with pytest.raises(TextError, match="newlines is 'crlf'; expected lf"):
+    with pytest.raises(TextError, match="`newlines` is 'crlf'; expected lf"):
         read_text(book, newlines="crlf")
 
 

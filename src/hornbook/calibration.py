@@ -115,8 +115,8 @@ def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     if len(length) > 1:
         names = " and ".join(f"`{name}`" for name in length)
         raise SettingError(f"{names} both say how long to train; give one of them")
-    real("epochs", length.get("epochs", 1), 0, MOST_PASSES)
-    real("minutes", length.get("minutes", 1), 0, LONGEST)
+    real("`epochs`", length.get("epochs", 1), 0, MOST_PASSES)
+    real("`minutes`", length.get("minutes", 1), 0, LONGEST)
     return length, {name: value for name, value in changes.items() if name not in LENGTHS}
 
 

@@ -98,7 +98,7 @@ class Clip:
             limit = math.nan
         if kind not in ("norm", "value") or not 0 < limit < math.inf:
             raise SettingError(
-                f"clip is {text!r}; expected a limit for each entry (5), for the norm (norm:1), or none"
+                f"`clip` is {text!r}; expected a limit for each entry (5), for the norm (norm:1), or none"
             )
         return cls(kind, limit)
 
@@ -133,9 +133,9 @@ class Schedule:
         except (IndexError, ValueError):
             pass
         raise SettingError(
-            f"schedule is {text!r}; expected constant, linear, cosine, or step:UPDATES:FACTOR with a factor "
-            "above 0 and at most 1 (step:5000:0.5); those that fall to zero may fall to a share of the rate "
-            "(linear:0.1)"
+            f"`schedule` is {text!r}; expected constant, linear, cosine, or step:UPDATES:FACTOR with a "
+            "factor above 0 and at most 1 (step:5000:0.5); those that fall to zero may fall to a share of "
+            "the rate (linear:0.1)"
         )
 
 
@@ -151,9 +151,9 @@ class ModelSettings:
     def __post_init__(self) -> None:
         make_plain(self)
         integer("vocabulary", self.vocabulary, 1, 0x110000)
-        integer("hidden", self.hidden, 1, 8192)
+        integer("`hidden`", self.hidden, 1, 8192)
         choice("cell", self.cell, CELL_NAMES)
-        integer("layers", self.layers, 1, 4)
+        integer("`layers`", self.layers, 1, 4)
 
 
 @dataclass(frozen=True)
@@ -221,45 +221,45 @@ class TrainingSettings:
         make_plain(self)
         choice("preset", self.preset, tuple(PRESETS))
         choice("engine", self.engine, ENGINE_NAMES)
-        integer("seq-len", self.seq_len, 1, 1_000_000)
-        integer("streams", self.streams, 1, 65_536)
+        integer("`seq_len`", self.seq_len, 1, 1_000_000)
+        integer("`streams`", self.streams, 1, 65_536)
         choice("order", self.order, ORDER_NAMES)
-        integer("chunk", self.chunk, 1, 10**9)
+        integer("`chunk`", self.chunk, 1, 10**9)
         choice("objective", self.objective, ("sum", "mean"))
         choice("optimizer", self.optimizer, OPTIMIZER_NAMES)
-        real("lr", self.lr, 0, 1e6)
-        real("input-rate", self.input_rate, 0, 1e4)
+        real("`lr`", self.lr, 0, 1e6)
+        real("`input_rate`", self.input_rate, 0, 1e4)
         Schedule.parse(self.schedule)
-        integer("warmup", self.warmup, 0, MOST_UPDATES)
-        share("average", self.average)
+        integer("`warmup`", self.warmup, 0, MOST_UPDATES)
+        share("`average`", self.average)
         Clip.parse(self.clip)
-        share("weight-decay", self.weight_decay)
-        share("dropout", self.dropout)
+        share("`weight_decay`", self.weight_decay)
+        share("`dropout`", self.dropout)
         choice("init", self.init, INIT_NAMES)
-        real("init-scale", self.init_scale, 0, 100)
-        integer("updates", self.updates, 1, MOST_UPDATES)
+        real("`init_scale`", self.init_scale, 0, 100)
+        integer("`updates`", self.updates, 1, MOST_UPDATES)
         if self.minutes != 0:
-            real("minutes", self.minutes, 0, LONGEST)
+            real("`minutes`", self.minutes, 0, LONGEST)
         if self.most_epochs != 0:
-            real("most-epochs", self.most_epochs, 0, MOST_PASSES)
-        share("validation", self.validation)
-        integer("patience", self.patience, 0, 10**9)
+            real("most_epochs", self.most_epochs, 0, MOST_PASSES)
+        share("`validation`", self.validation)
+        integer("`patience`", self.patience, 0, 10**9)
         if self.patience and not self.validation:
             raise SettingError(
-                "patience counts evaluations, and there are none; hold out a part of the text, such as "
+                "`patience` counts evaluations, and there are none; hold out a part of the text, such as "
                 "`validation=0.1`"
             )
-        integer("seed", self.seed, 0, LARGEST_SEED)
+        integer("`seed`", self.seed, 0, LARGEST_SEED)
         choice("dtype", self.dtype, DTYPE_NAMES)
         integer("shards", self.shards, 1, 1024)
-        integer("threads", self.threads, 0, 1024)
-        integer("log-every", self.log_every, 1, 10**9)
-        integer("sample-every", self.sample_every, 1, MOST_UPDATES)
-        integer("evaluate-every", self.evaluate_every, 1, MOST_UPDATES)
-        integer("sample-length", self.sample_length, 1, 1_000_000)
-        integer("passage-length", self.passage_length, 1, 10_000_000)
-        words("start", self.start)
-        words("start-sha256", self.start_sha256)
+        integer("`threads`", self.threads, 0, 1024)
+        integer("`log_every`", self.log_every, 1, 10**9)
+        integer("`sample_every`", self.sample_every, 1, MOST_UPDATES)
+        integer("`evaluate_every`", self.evaluate_every, 1, MOST_UPDATES)
+        integer("`sample_length`", self.sample_length, 1, 1_000_000)
+        integer("passage_length", self.passage_length, 1, 10_000_000)
+        words("`start`", self.start)
+        words("start_sha256", self.start_sha256)
 
     @property
     def array_dtype(self) -> str:
@@ -387,11 +387,15 @@ def to_table(record: ModelSettings | TrainingSettings) -> dict[str, Any]:
 
 
 def from_table(kind: type[R], table: object) -> R:
-    """A TOML table as a settings record; raises SettingError where a key is unknown or missing."""
+    """A TOML table as a settings record; raises SettingError where a key is unknown or missing, or a value
+    is out of range."""
     if not isinstance(table, Mapping):
         raise SettingError(f"expected a table of {kind.__name__}, got {type(table).__name__}")
     names = {f.name for f in fields(kind)}
     wrong = (set(table) ^ names) - (LATER & names)
     if wrong:
         raise SettingError(f"{kind.__name__}: the key {sorted(wrong)[0]!r} is unknown or missing")
-    return kind(**table)
+    try:
+        return kind(**table)
+    except SettingError as error:  # which names keywords, in backquotes; here they are keys
+        raise SettingError(str(error).replace("`", "")) from error

@@ -32,9 +32,9 @@ class Choice:
         make_plain(self)
         number = isinstance(self.temperature, int | float) and not isinstance(self.temperature, bool)
         if not number or not 0 <= self.temperature <= 100:
-            raise SettingError(f"temperature is {self.temperature!r}; expected a number from 0 to 100")
-        integer("top-k", self.top_k, 0, 0x110000)
-        real("top-p", self.top_p, 0, 1)
+            raise SettingError(f"`temperature` is {self.temperature!r}; expected a number from 0 to 100")
+        integer("`top_k`", self.top_k, 0, 0x110000)
+        real("`top_p`", self.top_p, 0, 1)
 
 
 def probabilities(logits: Array, choice: Choice) -> Probabilities:  # (…, K) -> (…, K)

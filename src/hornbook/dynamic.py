@@ -43,9 +43,9 @@ class Dynamic:
 
     def __post_init__(self) -> None:
         make_plain(self)
-        real("dynamic-lr", self.lr, 0, 1)
-        share("dynamic-decay", self.decay)
-        integer("dynamic-segment", self.segment, 1, 1_000_000)
+        real("`lr`", self.lr, 0, 1)
+        share("`decay`", self.decay)
+        integer("`segment`", self.segment, 1, 1_000_000)
 
 
 def learning(training: TrainingSettings) -> TrainingSettings:
@@ -109,7 +109,7 @@ def step(parameters: Array, first: Array, squares: Array, g: Array, how: Dynamic
 def came_apart(how: Dynamic, characters: int) -> str:
     """What is wrong with a rate at which the loss ceases to be finite."""
     return (
-        f"dynamic-lr is {how.lr:g}, at which the loss is not finite any more after {characters:,} "
+        f"`lr` is {how.lr:g}, at which the loss is not finite any more after {characters:,} "
         "characters; give a lower one"
     )
 

@@ -80,7 +80,7 @@ def evaluate_text(
 
 def window_costs(engine: Engine, ids: Numbers, window: int) -> Reals:  # (N,)
     """The nats of all characters but the first in each window of a text of known ones."""
-    window = integer("window", window, 2, 10**9)
+    window = integer("`window`", window, 2, 10**9)
     if len(ids) < 2:
         raise TextError(
             "a window needs at least two characters that the model knows: one to read, one to foretell"

@@ -140,7 +140,7 @@ def train_into(
     """Train into a folder, from `start` where that is given, and show each event; then draw the figures.
     Interrupts to `stop` are listened to from the first update to the last. Where the folder's name is
     `fresh`, another one is taken if it is gone meanwhile."""
-    save_every = real("save-every", save_every, 0, LONGEST)
+    save_every = real("`save_every`", save_every, 0, LONGEST)
     model, training, plan = planned
     audience = Audience(display, stop)
     happening = training_events(text, model, training, audience.stop, plan, start, save_every)
@@ -162,7 +162,7 @@ def resume_into(
 ) -> Run:
     """Go on in a run's folder and show each event; then draw the figures. What is strange is told, minutes
     count from `begun`, and `stop` is as in `train_into`."""
-    save_every = real("save-every", save_every, 0, LONGEST)
+    save_every = real("`save_every`", save_every, 0, LONGEST)
     if finished(run, further, force):
         return completed(run, text)
     model, training = run.config.model, run.config.training

@@ -56,7 +56,7 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
     if out is not None and name is not None:
         raise SettingError("`out` and `name` both say where the run goes; give one of them")
     if name is not None and (name in ("", "..") or Path(name).name != name):
-        raise SettingError(f"name is {name!r}; expected the name of one folder, without a slash")
+        raise SettingError(f"`name` is {name!r}; expected the name of one folder, without a slash")
     if out is None and name is None:
         return free_folder(text_name)
     folder = Path(out) if out is not None else RUNS / str(name)

@@ -134,7 +134,7 @@ class CopyGuard:
 
     def __post_init__(self) -> None:
         make_plain(self)
-        integer("no-copy", self.limit, 1, 10**9)
+        integer("`limit`", self.limit, 1, 10**9)
         assert self.order is not None
 
     @cached_property

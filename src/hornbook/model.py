@@ -82,8 +82,8 @@ class Model:
         guard, as `copy_guard` makes it, holds the text back from copying. Raises SettingError and
         PromptError at once, and SettingError where all that could follow would be a copy."""
         choice = Choice(temperature, top_k, top_p)
-        seed = integer("seed", seed, 0, LARGEST_SEED)
-        length = integer("length", length, 1, 10**9)
+        seed = integer("`seed`", seed, 0, LARGEST_SEED)
+        length = integer("`length`", length, 1, 10**9)
         read = read_prompt(self.vocabulary, prompt, unknown)
         start, source = self.start(read), Source(seed, WRITE, number)
         return write(self.engine, self.vocabulary, start, length, choice, source, stop, guard, read)

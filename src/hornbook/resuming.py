@@ -78,7 +78,7 @@ class Further:
         if self.updates is not None and self.minutes is not None:
             raise SettingError("`updates` and `minutes` both say how long to go on; give one of them")
         self.total(0)
-        real("minutes", 1 if self.minutes is None else self.minutes, 0, LONGEST)
+        real("`minutes`", 1 if self.minutes is None else self.minutes, 0, LONGEST)
 
     def __bool__(self) -> bool:
         return self.updates is not None or self.minutes is not None
@@ -90,9 +90,9 @@ class Further:
             number = int(text)
         except ValueError as error:
             raise SettingError(
-                f"updates is {text!r}; expected a number in all (60000), or of more of them (+50000)"
+                f"`updates` is {text!r}; expected a number in all (60000), or of more of them (+50000)"
             ) from error
-        integer("updates", number, 1, MOST_UPDATES)
+        integer("`updates`", number, 1, MOST_UPDATES)
         return update + number if text.startswith("+") else number
 
 

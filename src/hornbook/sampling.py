@@ -27,7 +27,7 @@ def read_prompt(vocabulary: Vocabulary, prompt: str, unknown: str = "error") -> 
     """The prompt as the model can read it. A character that it has never seen raises PromptError, or
     is left out where `unknown` is `skip`."""
     if unknown not in ("error", "skip"):
-        raise SettingError(f"unknown is {unknown!r}; expected error or skip")
+        raise SettingError(f"`unknown` is {unknown!r}; expected error or skip")
     if unknown == "skip":
         return "".join(c for c in prompt if c in vocabulary.numbers)
     for i, character in enumerate(prompt):
@@ -63,7 +63,7 @@ def write(
 ) -> Iterator[str]:
     """Pieces of a text of `length` characters, or shorter: it ends before the stop string. A guard holds
     it back from copying; the prompt counts as written. See `guarded` for what that raises."""
-    length = integer("length", length, 1, 10**9)
+    length = integer("`length`", length, 1, 10**9)
     if guard is None:
         pieces = drawn(engine, vocabulary, start, length, choice, source)
     else:
@@ -129,7 +129,7 @@ def turned(
     o[refused[refused < len(o)]] = -np.inf
     if np.isneginf(o).all():
         raise SettingError(
-            f"no-copy is {guard.limit}; every symbol that could follow here would copy more than that from "
+            f"`limit` is {guard.limit}; every symbol that could follow here would copy more than that from "
             "the training text, so this text ends; give a higher one"
         )
     drawn = draw(probabilities(o, choice), float(source.uniforms(0, start.position, 1)[0]))

@@ -51,7 +51,7 @@ class Manner:
         if not known:
             raise TextError(f"unknown encoding {self.encoding!r}; expected a name such as utf-8 or latin-1")
         if self.newlines not in ("lf", "keep"):
-            raise TextError(f"newlines is {self.newlines!r}; expected lf (CRLF becomes LF) or keep")
+            raise TextError(f"`newlines` is {self.newlines!r}; expected lf (CRLF becomes LF) or keep")
 
 
 @contextmanager

@@ -200,4 +200,4 @@ def test_where_everything_would_be_a_copy_what_was_written_is_shown_and_the_reas
     hornbook("train", "one.txt", "--updates", 20, "--seq-len", 5, "--quiet", "--out", "a")
     answer = hornbook("sample", "a", "--no-copy", 7)
     assert (answer.code, answer.out) == (2, "aaaaaaa\n")
-    assert answer.err.startswith("error: no-copy is 7; every symbol that could follow")
+    assert answer.err.startswith("error: --no-copy is 7; every symbol that could follow")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,13 +65,14 @@ def evaluate(
     from hornbook.runs import Run
 
     if window is not None:
-        integer("window", window, 2, 10**9)
+        integer("--window", window, 2, 10**9)
     how = learning_of(dynamic, lr=dynamic_lr, decay=dynamic_decay, segment=dynamic_segment)
     opened = Run(run)
     model = opened.model(which)
     name, text, before = text_of(opened, texts, encoding, newlines)
     found = [model.evaluate(text, before=before)] + ([model.evaluate(text, window)] if window else [])
-    learnt = model.evaluate_dynamic(text, before, **vars(how)) if how else None
+    with dynamic_flags():
+        learnt = model.evaluate_dynamic(text, before, **vars(how)) if how else None
     if as_json:
         print(json.dumps(record(found, how, learnt), indent=2))
     else:
@@ -84,7 +87,19 @@ def learning_of(wanted: bool, **typed: float | None) -> Dynamic | None:
     said: dict[str, Any] = {name: value for name, value in typed.items() if value is not None}
     if said and not wanted:
         raise SettingError(f"--dynamic-{next(iter(said))} says how --dynamic learns; give --dynamic too")
-    return Dynamic(**said) if wanted else None
+    with dynamic_flags():
+        return Dynamic(**said) if wanted else None
+
+
+@contextmanager
+def dynamic_flags() -> Iterator[None]:
+    """Tell the rate of dynamic evaluation by its flag: as a keyword it is called as that of a training."""
+    from hornbook.errors import SettingError
+
+    try:
+        yield
+    except SettingError as error:
+        raise SettingError(str(error).replace("`lr`", "`dynamic_lr`")) from error
 
 
 def text_of(

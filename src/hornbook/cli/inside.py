@@ -52,9 +52,9 @@ def inside(
     text = read_text(*texts, **reading(encoding, newlines, run=opened.config.text))
     characters = text[: MOST_NUMBERS // model.settings.hidden]
     if unit is not None:
-        integer("unit", unit, 0, model.settings.hidden - 1)
-    integer("start", start, 0, len(characters) - 1)
-    integer("length", length, 1, 10**9)
+        integer("--unit", unit, 0, model.settings.hidden - 1)
+    integer("--start", start, 0, len(characters) - 1)
+    integer("--length", length, 1, 10**9)
     hidden = model.hidden(characters)
     found = Inside.look(characters, hidden)
     part = slice(start, start + length)

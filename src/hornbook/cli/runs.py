@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hornbook.cli.words import as_typed, printable
+from hornbook.cli.words import printable
 from hornbook.errors import HornbookError, RunFolderError
 
 HEADINGS = ("run", "text", "updates", "best", "of", "last", "characters/s", "when", "state")
@@ -65,7 +65,7 @@ def row_of(path: Path) -> dict[str, Any]:
         run, state = Run(path), "damaged"
         return {"run": str(path), **figures(run)}
     except (HornbookError, OSError) as error:  # such as a folder that may not be looked into
-        return {"run": str(path), "problem": as_typed(str(error)), "state": state}
+        return {"run": str(path), "problem": str(error), "state": state}
 
 
 def figures(run: Run) -> dict[str, Any]:

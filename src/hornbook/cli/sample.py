@@ -46,7 +46,7 @@ def sample(
     from hornbook.runs import Run
     from hornbook.sampling import read_prompt
 
-    integer("count", count, 1, 1_000_000)
+    integer("--count", count, 1, 1_000_000)
     opened = Run(run)
     model = opened.model(which)
     guard = None if no_copy is None else guard_of(opened, model, no_copy)

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 WIDE = 500  # columns
+OTHERWISE = {"start": "from", "limit": "no-copy", "decay": "dynamic-decay", "segment": "dynamic-segment"}
 KEYWORD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 AS_IT_IS: Any = {"markup": False, "emoji": False, "highlight": False}  # no text is taken for rich's markup
 
@@ -52,7 +53,7 @@ def as_typed(sentence: str) -> str:
 
 def flag(name: str, value: str | None) -> str:
     """The flag of a keyword, with its value."""
-    word = "--from" if name == "start" else f"--{name.replace('_', '-')}"
+    word = f"--{OTHERWISE.get(name, name.replace('_', '-'))}"
     return word if value is None or value == "True" else f"{word} {value}".replace("'", "")
 
 
