@@ -151,6 +151,30 @@ def test_a_vocabulary_of_another_size_is_refused_with_both_sizes(run):
         _ = run.vocabulary
 
 
+def swap_symbols(run: Run) -> None:
+    """Let two symbols of a run change places."""
+    first, second, *rest = TEXT.vocabulary.symbols
+    (run.folder / "vocabulary.json").write_text(json.dumps([second, first, *rest]))
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_a_vocabulary_with_two_symbols_swapped_is_refused(run, which):
+    swap_symbols(run)
+    told = rf"vocabulary\.json has not the symbols, in their order, that {which}\.safetensors .* from a copy"
+    with pytest.raises(RunFolderError, match=told):
+        run.model(which)
+
+
+def test_weights_that_do_not_say_of_which_symbols_they_are_are_read(run):
+    path = run.folder / "best.safetensors"
+    tensors, about = storage.read_tensors(path)
+    del about["vocabulary"]
+    storage.write_tensors(path, tensors, about)
+    assert run.model().vocabulary == TEXT.vocabulary
+    swap_symbols(run)
+    assert len(Run(run.folder).model().sample(5)) == 5
+
+
 def test_a_vocabulary_with_a_symbol_twice_is_refused(run):
     path = run.folder / "vocabulary.json"
     symbols = TEXT.vocabulary.symbols

@@ -57,13 +57,13 @@ class Saved:
 
 
 def write_checkpoint(
-    place: Place, model: ModelSettings, training: TrainingSettings, event: Checkpoint
+    place: Place, model: ModelSettings, training: TrainingSettings, event: Checkpoint, symbols: str
 ) -> None:
-    """Write the best parameters, and all that going on needs; never what is not finite. On a disk that fills
-    up the best outlives, so they come first; but not before the first checkpoint, so that where they are
-    there was one."""
+    """Write the best parameters, and all that going on needs, with the digest of the `symbols` that they are
+    of; never what is not finite. On a disk that fills up the best outlives, so they come first; but not
+    before the first checkpoint, so that where they are there was one."""
     folder, state = place.folder, event.state
-    about = {"dtype": training.array_dtype, **counters(state)}
+    about = {"dtype": training.array_dtype, "vocabulary": symbols, **counters(state)}
     if not finite(state.best_parameters):
         return
 

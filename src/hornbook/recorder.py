@@ -16,7 +16,7 @@ from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sampled, Validation
 from hornbook.folders import Place
 from hornbook.parameters import count
-from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, plan_row
+from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, digest_of, plan_row
 from hornbook.storage import append_line, storing, sync, write_json, write_whole
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
@@ -90,7 +90,8 @@ class Recorder:
             if path.exists():
                 with storing(path):
                     sync(path)
-        write_checkpoint(self.place, self.model, self.training, event)
+        symbols = digest_of(self.text.vocabulary)
+        write_checkpoint(self.place, self.model, self.training, event, symbols)
 
     def finish(self, event: Finished) -> None:
         """The passage and the summary."""

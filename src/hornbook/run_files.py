@@ -16,6 +16,8 @@ loss.svg  loss.png    the loss and the smooth loss over updates
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -187,3 +189,8 @@ def most_bytes(config: Config) -> int:
 def vocabulary_record(vocabulary: Vocabulary) -> list[str] | list[int]:
     """The symbols in order as they stand in JSON: characters, or bytes as their numbers."""
     return list(range(len(vocabulary))) if vocabulary.tokens == "bytes" else list(vocabulary.symbols)
+
+
+def digest_of(vocabulary: Vocabulary) -> str:
+    """The SHA-256 of the symbols in order, in hexadecimal digits: what tells weights that are of others."""
+    return hashlib.sha256(json.dumps(vocabulary_record(vocabulary)).encode()).hexdigest()

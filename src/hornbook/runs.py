@@ -31,6 +31,7 @@ from hornbook.run_files import (
     SAMPLES,
     VOCABULARY,
     Config,
+    digest_of,
     most_bytes,
     read_config,
     read_summary,
@@ -138,7 +139,17 @@ class Run:
             tensors, about = self.weights(path)
             flat = self.assemble(path, tensors, str(about.get("dtype")))
             state = self.reading(path, tensors.get("hidden"))
+        self.check_vocabulary(path, about.get("vocabulary"))
         return Model(self.config.model, self.config.training, self.vocabulary, flat, state)
+
+    def check_vocabulary(self, path: Path, written: object) -> None:
+        """Raise RunFolderError where weights are of other symbols than the vocabulary has, or in another
+        order; those of earlier versions do not say of which they are."""
+        if written not in (None, digest_of(self.vocabulary)):
+            raise RunFolderError(
+                f"{self.folder / VOCABULARY} has not the symbols, in their order, that {path.name} was "
+                "trained with; put it back from a copy, since no other file holds it"
+            )
 
     def weights(self, path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         """The arrays of a file and the record about them. The last one has, for a moment, the name of the one
