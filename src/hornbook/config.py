@@ -77,6 +77,12 @@ def words(name: str, value: object) -> None:
         raise SettingError(f"{name} is {value!r}; expected a text")
 
 
+def place(name: str, value: object) -> None:
+    """Raise SettingError unless `value` is the path of a file or a folder."""
+    if not isinstance(value, str | os.PathLike):
+        raise SettingError(f"{name} is {value!r}; expected a path, as a string or a pathlib.Path")
+
+
 @dataclass(frozen=True)
 class Clip:
     """What is done to a gradient before a step: `5` clips each entry to [-5, 5], `norm:1` scales the

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.config import ModelSettings, TrainingSettings, place, words
 from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
@@ -52,9 +52,14 @@ class Place:
 
 def choose_folder(text_name: str, out: str | Path | None = None, name: str | None = None) -> Path:
     """The folder of a new run: `out`, or `runs/<name>`, or the first of `runs/<text>`, `runs/<text>-2`
-    … that is free. Raises RunFolderError for a folder that is not empty, SettingError for both."""
+    … that is free. Raises RunFolderError for a folder that is not empty, SettingError for both, and
+    for what is no path or no name."""
     if out is not None and name is not None:
         raise SettingError("`out` and `name` both say where the run goes; give one of them")
+    if out is not None:
+        place("`out`", out)
+    if name is not None:
+        words("`name`", name)
     if name is not None and (name in ("", "..") or Path(name).name != name):
         raise SettingError(f"`name` is {name!r}; expected the name of one folder, without a slash")
     if out is None and name is None:

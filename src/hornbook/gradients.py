@@ -22,6 +22,7 @@ from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings, cores
 from hornbook.engines import ENGINES, TrainingState
 from hornbook.engines.interface import Integers, zero_state
+from hornbook.errors import SettingError
 from hornbook.markup import table
 from hornbook.parameters import count, initial, shapes
 from hornbook.perturbation import Case, batches, by_complex_step, by_differences, enters_the_loss
@@ -103,6 +104,15 @@ class GradientCheck:
         return "\n".join(table(f"{title}: {case}", ROW_HEADINGS, rows) for case, rows in words.items())
 
 
+def check_settings(model: object, training: object) -> None:
+    """Raise SettingError unless these are the settings of a network and of its training."""
+    if not (isinstance(model, ModelSettings) and isinstance(training, TrainingSettings)):
+        got = f"{type(model).__name__} and {type(training).__name__}"
+        raise SettingError(
+            f"expected ModelSettings and TrainingSettings, as hornbook.settings gives them; got {got}"
+        )
+
+
 def check_gradients(
     text: Text,
     model: ModelSettings,
@@ -117,9 +127,10 @@ def check_gradients(
     unless `everything` is asked for; a `quick` check takes fewer where these would take minutes.
     `told(what, done, total)` hears which gradient is being checked, in which case, and of the entries done in
     all. Raises TextError for what is no Text, or one
-    shorter than T + 1.
+    shorter than T + 1, and SettingError for what are no settings.
     """
     check_text(text)
+    check_settings(model, training)
     x, y = Streams(len(text), training.seq_len).read(text.ids, 0)
     training = replace(training, dtype="float64", objective="sum", streams=1)
     cases = [recipe(model, training, x, y), hard(model, training, x, y)]

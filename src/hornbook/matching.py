@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hornbook.config import integer, make_plain
-from hornbook.errors import TextError
+from hornbook.errors import SettingError, TextError
 
 BEYOND, BEYOND_OTHER = 1, 0
 
@@ -179,6 +179,12 @@ class CopyGuard:
         low, high = (bisect(self.order, window, key=block) for bisect in (bisect_left, bisect_right))
         after = np.asarray(self.order[low:high]) + self.limit
         return np.unique(self.ids[after[after < len(self.order)]])
+
+
+def check_guard(guard: object) -> None:
+    """Raise SettingError for what is no guard."""
+    if guard is not None and not isinstance(guard, CopyGuard):
+        raise SettingError(f"guard is {guard!r}; expected what the method copy_guard of a model gives")
 
 
 def characters(ids: History) -> str:

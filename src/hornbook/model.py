@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer, settings
+from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer, settings, words
 from hornbook.distribution import Choice
 from hornbook.dynamic import Dynamic, evaluate_dynamic, learning
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, default_engine
@@ -18,12 +18,12 @@ from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
 from hornbook.evaluation import Evaluation, evaluate_text
 from hornbook.markup import facts
-from hornbook.matching import CopyGuard
+from hornbook.matching import CopyGuard, check_guard
 from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
 from hornbook.sampling import read_prompt, start_after, write
 from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
-from hornbook.text import Text
+from hornbook.text import Text, characters_of
 from hornbook.torch_weights import from_torch, to_torch
 from hornbook.vocabulary import Vocabulary
 
@@ -84,6 +84,9 @@ class Model:
         choice = Choice(temperature, top_k, top_p)
         seed = integer("`seed`", seed, 0, LARGEST_SEED)
         length = integer("`length`", length, 1, 10**9)
+        number = integer("number", number, 0, LARGEST_SEED)
+        words("`stop`", stop or "")
+        check_guard(guard)
         read = read_prompt(self.vocabulary, prompt, unknown)
         start, source = self.start(read), Source(seed, WRITE, number)
         return write(self.engine, self.vocabulary, start, length, choice, source, stop, guard, read)
@@ -96,14 +99,14 @@ class Model:
         """What holds a text back from copying more than `limit` characters in a row of a training text;
         to be handed to `stream` or `sample`. It takes about a second for a million characters to make.
         Raises SettingError for a limit below 1, TextError where the training text is empty."""
-        ids = self.vocabulary.find(training[:])
+        ids = self.vocabulary.find(characters_of(training))
         return CopyGuard(np.where(ids < 0, len(self.vocabulary), ids), limit)
 
     def loss_and_gradients(self, characters: str | Text) -> tuple[float, dict[str, Array]]:
         """The loss in nats, summed over all characters but the first, which is only read, and its
         gradient by parameter name, in float64, from the zero state. Raises TextError for fewer than
         two characters or an unknown one."""
-        ids = self.vocabulary.encode(characters[:])
+        ids = self.vocabulary.encode(characters_of(characters))
         if len(ids) < 2:
             raise TextError("gradients need at least two characters: one to read and one to predict")
         training = replace(self.training, dtype="float64", objective="sum", streams=1)
@@ -119,15 +122,22 @@ class Model:
         """What the model needs for each character of a text, read from `state`; with the training text,
         what n-grams and compressors need beside it. Raises TextError where the text is empty, or has no
         character that the model knows."""
-        score = score_text(self.engine, self.vocabulary, text[:], self.start().state)
-        return score if training is None else score.beside(training[:])
+        score = score_text(self.engine, self.vocabulary, characters_of(text), self.start().state)
+        return score if training is None else score.beside(characters_of(training))
 
     def evaluate(self, text: str | Text, window: int = 0, before: str = "") -> Evaluation:
         """The mean cost of a character of a text, read as one stream from `state`, after the last 2,000
         characters of what stands `before` it; with a `window`, cut into windows of so many characters, each
         read from the zero state, all but its first one foretold.
         Raises TextError as `score` does, and SettingError for a window of one character."""
-        return evaluate_text(self.engine, self.vocabulary, text[:], self.start().state, window, before)
+        return evaluate_text(
+            self.engine,
+            self.vocabulary,
+            characters_of(text),
+            self.start().state,
+            window,
+            characters_of(before),
+        )
 
     def evaluate_dynamic(self, text: str | Text, before: str = "", **how: Any) -> Evaluation:
         """The mean cost of a character of a text, read as one stream as `evaluate` does, for the network as
@@ -135,7 +145,8 @@ class Model:
         are those of `Dynamic`: `lr`, `decay`, `segment`. Raises TextError as `score` does, SettingError for a
         keyword out of range and where the loss ceases to be finite."""
         chosen, engine = Dynamic(**how), self.engine_of(learning(self.training))
-        return evaluate_dynamic(engine, self.vocabulary, text[:], self.start().state, chosen, before)
+        read, led = characters_of(text), characters_of(before)
+        return evaluate_dynamic(engine, self.vocabulary, read, self.start().state, chosen, led)
 
     def guesses(self, text: str | Text, top: int = 5) -> list[list[tuple[str, float]]]:  # (N,) × (top,)
         """The `top` likeliest symbols and their probabilities at each character of a text, before it is
@@ -153,7 +164,7 @@ class Model:
     def known_ids(self, text: str | Text) -> Integers:  # (N,)
         """The characters as the model numbers them, -1 for one that it does not know. Raises TextError
         where it knows none."""
-        return check_known(self.vocabulary, text[:])
+        return check_known(self.vocabulary, characters_of(text))
 
     def to_torch(self) -> Any:
         """The network as a `torch.nn.Module`: symbol numbers (T, B) and a state of torch.nn's own form give
@@ -167,7 +178,7 @@ class Model:
         perhaps an Embedding before it; `vocabulary` are its symbols in order. The module's two biases are
         added. Raises NotInstalledError, and SettingError for a module that is no such network and for a GRU
         whose `bias_hh` is not zero in n, which a single bias cannot stand for."""
-        symbols = Vocabulary(vocabulary) if isinstance(vocabulary, str) else vocabulary
+        symbols = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
         shape, flat = from_torch(module, len(symbols))
         _, training = settings(len(symbols), "plain", dtype=str(flat.dtype), engine=default_engine())
         return cls(shape, training, symbols, flat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,9 @@ class Run:
     """A run folder, read; of a Run, its folder again. Raises RunFolderError for a folder that is not one."""
 
     def __init__(self, folder: str | Path | Run) -> None:
+        if not isinstance(folder, Run | str | os.PathLike):
+            kind = type(folder).__name__
+            raise RunFolderError(f"expected the folder of a run, such as runs/book, got {kind}")
         self.folder: Path = folder.folder if isinstance(folder, Run) else Path(folder)
         if not self.folder.is_dir():
             raise RunFolderError(f"{folder} is not a folder; name a run, such as runs/book")

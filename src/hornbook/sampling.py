@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import integer
+from hornbook.config import integer, words
 from hornbook.distribution import Choice, draw, probabilities
 from hornbook.engines import Engine, Start
 from hornbook.engines.interface import Integers, zero_state
@@ -25,7 +25,8 @@ GUARDED = 32  # the same where some may be refused, and those after them drawn i
 
 def read_prompt(vocabulary: Vocabulary, prompt: str, unknown: str = "error") -> str:
     """The prompt as the model can read it. A character that it has never seen raises PromptError, or
-    is left out where `unknown` is `skip`."""
+    is left out where `unknown` is `skip`. Raises SettingError for what is no text."""
+    words("`prompt`", prompt)
     if unknown not in ("error", "skip"):
         raise SettingError(f"`unknown` is {unknown!r}; expected error or skip")
     if unknown == "skip":

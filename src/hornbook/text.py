@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hornbook.config import place, words
 from hornbook.errors import TextError
 from hornbook.numbering import smallest_type, stored
 from hornbook.text_cache import in_the_way, numbered
@@ -58,7 +59,10 @@ class Text:
 
     @classmethod
     def from_string(cls, characters: str, name: str = "text") -> Text:
-        """A text from a string, taken as it is. Raises TextError where it is empty."""
+        """A text from a string, taken as it is. Raises TextError where it is none, or empty."""
+        words("`name`", name)
+        if not isinstance(characters, str):
+            raise TextError(f"expected the characters as a string, got {type(characters).__name__}")
         codes = np.array([ord(c) for c in characters], dtype=np.uint32)
         if not len(codes):
             raise TextError(f"{name} is empty; a text needs at least two characters")
@@ -73,6 +77,18 @@ def check_text(text: object) -> None:
         kind = type(text).__name__
         here = ", or make one: hornbook.Text.from_string(characters)" if isinstance(text, str) else ""
         raise TextError(f"expected a Text, got {kind}; open one: hornbook.read_text('book.txt'){here}")
+
+
+def characters_of(text: object) -> str:
+    """The characters of a Text, or of a string. Raises TextError for anything else."""
+    if isinstance(text, Text):
+        return text[:]
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise TextError(
+            f"expected a string or a Text, got {kind}; open a file: hornbook.read_text('book.txt')"
+        )
+    return text
 
 
 def oddities(text: Text) -> list[str]:
@@ -113,10 +129,15 @@ def read_text(
     A byte-order mark is dropped; CRLF becomes LF unless `newlines` is `keep`; `-` is standard input.
     The vocabulary is the distinct characters in code-point order. With `tokens` `bytes` any file is read
     as it is, whatever its encoding, and the vocabulary is the 256 bytes. Raises TextError for a file that
-    is missing, no file, or not in its encoding (with the offset of the byte), and for an empty text. A large
-    text that was read before in the same manner is taken from the user's cache folder.
+    is missing, no file, or not in its encoding (with the offset of the byte), and for an empty text, and
+    SettingError for what is no path or no name. A large text that was read before in the same manner is taken
+    from the user's cache folder.
     """
     manner = Manner(encoding, newlines, tokens)
+    for p in paths:
+        place("the path of a text", p)
+    if name is not None:
+        words("`name`", name)
     names = [str(p) for p in paths] or [BUILT_IN]
     with opened(names) as files:
         found = numbered(files, manner)

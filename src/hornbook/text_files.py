@@ -46,7 +46,7 @@ class Manner:
         try:
             found = codecs.lookup(self.encoding)
             known = found._is_text_encoding and found.name not in NO_ENCODINGS
-        except (LookupError, ValueError):
+        except (LookupError, ValueError, TypeError):
             known = False
         if not known:
             raise TextError(f"unknown encoding {self.encoding!r}; expected a name such as utf-8 or latin-1")

@@ -131,6 +131,8 @@ def parts(module: Any) -> tuple[Any, Any, Any]:
     """The recurrent part of a module, its output layer and its embedding, if it has one. Raises SettingError
     unless they are all that it has."""
     nn = torch().nn
+    if not isinstance(module, nn.Module):
+        raise SettingError(f"expected a torch.nn.Module, got {type(module).__name__}")
     found: dict[type, list[Any]] = {kind: [] for kind in (nn.RNNBase, nn.Linear, nn.Embedding)}
     for part in module.modules():
         kind = next((kind for kind in found if isinstance(part, kind)), None)

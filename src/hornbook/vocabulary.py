@@ -31,6 +31,8 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         check_tokens(self.tokens)
+        if not isinstance(self.symbols, str):
+            raise TextError(f"expected the symbols of a vocabulary as a string, got {self.symbols!r:.40}")
         if not self.symbols or len(set(self.symbols)) != len(self.symbols):
             raise TextError("a vocabulary needs at least one symbol, and each of them only once")
         if any("\ud800" <= symbol <= "\udfff" for symbol in self.symbols):
