@@ -31,11 +31,48 @@ def test_what_is_no_run_is_refused(refused, folder):
     assert "is not a run" in refused("compare", "empty")
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "samples.jsonl", "summary.json"])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "samples.jsonl"])
 def test_a_damaged_run_is_refused_and_nothing_written(refused, run, name):
     (run / name).write_text("[1]\n")
     (run / "gradients.json").unlink(missing_ok=True)
     assert f"{name} is damaged" in refused("report", run)
+
+
+ADVICE = {  # what is damaged, what the report lacks because of it, and what to do
+    "summary.json": ("what the run reached in all", "hornbook resume {run} writes it anew"),
+    "vocabulary.json": ("all that the best model does", "put it back from a copy, since no other file"),
+    "best.safetensors": ("all that the best model does", "hornbook sample {run} --which last"),
+}
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_what_a_report_lacks_is_told_with_what_to_do(hornbook, run, name):
+    (run / name).write_text("[1]\n")
+    told = hornbook("report", run, "--format", "md")
+    assert (told.code, told.out) == (0, f"{run / 'report.md'}\n")
+    (warning,) = (line for line in told.err.splitlines() if line.startswith("warning: "))
+    what, advice = ADVICE[name]
+    assert warning.startswith(f"warning: the report lacks {what}: {run / name} is damaged")
+    assert advice.format(run=run) in warning
+
+
+def test_a_report_without_its_text_says_so(hornbook, run, trained):
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace(str(trained.parent), "/gone"))
+    told = hornbook("report", run, "--format", "md")
+    assert told.code == 0
+    assert "warning: the report lacks all that is read in the text: the text that " in told.err
+
+
+def test_a_comparison_without_the_figures_of_a_run_says_so(hornbook, run, copy):
+    (copy / "summary.json").write_text("[1]\n")
+    told = hornbook("compare", run, copy)
+    assert told.code == 0
+    assert f"warning: the comparison lacks what {copy} reached: {copy / 'summary.json'} is" in told.err
+    assert f"hornbook resume {copy} writes it anew" in told.err
+    (row,) = (line for line in told.out.splitlines() if line.split()[:1] == ["other"] and "–" in line)
+    assert row.split()[1:] == ["–"] * 5
+    assert "What other reached could not be read: other/summary.json is damaged" in told.out
 
 
 def test_runs_are_compared_here_and_on_a_page(hornbook, run, copy):

@@ -283,3 +283,17 @@ def test_figures_are_worded_as_a_person_would():
     assert (error_of(0.0), error_of(2.52e-10)) == ("0", "2.5e-10")
     assert [duration(s) for s in (4.21, 300, 9000)] == ["4.2 s", "5.0 min", "2.5 h"]
     assert (listed([]), listed(["a"]), listed(["a", "b", "c"])) == ("", "a", "a, b and c")
+
+
+def test_a_report_without_a_whole_summary_has_all_but_its_figures(run, document):
+    (run.folder / "summary.json").write_text("junk")
+    lacking: list[str] = []
+    found = report_of(run, lacking=lacking.append)
+    told = words(found)
+    assert len(lacking) == 1
+    assert "whether it is finished, could not be read: book/summary.json is damaged" in told
+    assert "not finished" not in told
+    assert "There is no best model" not in told
+    assert "reached by update" not in told
+    assert [section.title for section in found.sections] == [section.title for section in document.sections]
+    assert run.samples[-1]["text"][:20] in told

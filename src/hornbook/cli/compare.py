@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hornbook.cli.words import printable
+from hornbook.cli.words import printable, warn
 from hornbook.errors import SettingError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def compare(
     from hornbook.cli.places import check_place
     from hornbook.report.compare import comparison
     from hornbook.report.html import page
+    from hornbook.report.subject import figures_of
     from hornbook.runs import Run
     from hornbook.storage import write_whole
 
@@ -38,6 +39,12 @@ def compare(
     opened = [Run(run) for run in runs]
     check_several(runs)
     document = comparison(opened)
+    for run in opened:
+        if damage := figures_of(run)[1]:
+            warn(
+                f"the comparison lacks what {run.folder} reached: {damage}; hornbook resume {run.folder} "
+                "writes it anew"
+            )
     write_whole(place, page(document).encode())
     show(document)
     print(printable(str(out)))

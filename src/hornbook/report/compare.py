@@ -29,6 +29,7 @@ from hornbook.report.document import (
     say,
     spans,
 )
+from hornbook.report.subject import figures_of, without_paths
 from hornbook.report.wording import NOTHING, counted, listed
 from hornbook.runs import Run
 
@@ -58,6 +59,16 @@ class Compared:
 
     run: Run
     name: str
+
+    @cached_property
+    def figures(self) -> tuple[dict[str, Any], str]:
+        """What the run reached, and why that is not known; see `figures_of`."""
+        return figures_of(self.run)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the run reached; empty before its first checkpoint, and where it is damaged."""
+        return self.figures[0]
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -114,22 +125,27 @@ def comparison(runs: Sequence[Run]) -> Document:
 
 
 def writing(compared: Sequence[Compared]) -> list[Section]:
-    """What the best models of the finished runs write."""
-    finished = [one for one in compared if one.run.summary.get("finished") and one.run.samples]
-    passages = (Passage(one.name, spans(str(one.run.samples[-1]["text"]))) for one in finished)
-    return [Section("What they write", (Beside(tuple(passages)),))] if finished else []
+    """What the best models of the finished runs write: that is their last sample."""
+    lasts = [(one.name, row) for one in compared for row in one.run.samples[-1:]]
+    passages = [Passage(name, spans(str(row["text"]))) for name, row in lasts if row["model"] == "best"]
+    return [Section("What they write", (Beside(tuple(passages)),))] if passages else []
 
 
 def remarks(compared: Sequence[Compared]) -> tuple[Block, ...]:
     """What a reader must know before reading the losses."""
-    if len({one.text for one in compared}) == 1:
-        return ()
-    return (
-        note(
-            "These runs did not read the same text. One text is easier than another, so a lower loss on "
-            "another text does not tell the better model."
-        ),
-    )
+    found = [
+        note(f"What {one.name} reached could not be read: {without_paths(one.figures[1], one.run)}.")
+        for one in compared
+        if one.figures[1]
+    ]
+    if len({one.text for one in compared}) > 1:
+        found.append(
+            note(
+                "These runs did not read the same text. One text is easier than another, so a lower loss on "
+                "another text does not tell the better model."
+            )
+        )
+    return tuple(found)
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -216,7 +232,7 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
     """What each run reached, and by what settings it differs."""
     length = common_length(compared)
     unit = f"nats over {length} characters" if length > 1 else "nats a character"
-    validated = any(one.run.summary.get("validation") for one in compared)
+    validated = any(one.summary.get("validation") for one in compared)
     told = "Nats a character that the best model needs for what was held out; best" if validated else "Best"
     return Table(
         f"{told} and last smooth loss in {unit}, the best one in bits a character, speed, and the settings "
@@ -225,8 +241,8 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
         tuple(
             (
                 one.name,
-                *[validation(one.run)] * validated,
-                *reached(one.run, length),
+                *[validation(one)] * validated,
+                *reached(one, length),
                 *(one.settings[key] for key in differing),
             )
             for one in compared
@@ -234,20 +250,20 @@ def table(compared: Sequence[Compared], differing: Sequence[str]) -> Table:
     )
 
 
-def validation(run: Run) -> str:
+def validation(one: Compared) -> str:
     """What the best model needs for a character of what was held out, in nats."""
-    found = run.summary.get("validation")
+    found = one.summary.get("validation")
     return f"{found['nats_per_character']:.3f}" if found else NOTHING
 
 
-def reached(run: Run, length: int) -> tuple[str, ...]:
-    """The cells of what a run reached; dashes before its first checkpoint."""
-    summary = run.summary
+def reached(one: Compared, length: int) -> tuple[str, ...]:
+    """The cells of what a run reached; dashes before its first checkpoint, and where it is not
+    known."""
+    summary, seq_len = one.summary, one.run.config.training.seq_len
     best, last = summary.get("best_smooth_loss"), summary.get("last_smooth_loss")
     if best is None or last is None:
         return (NOTHING,) * 5
-    nats = best / run.config.training.seq_len
-    scale = length / run.config.training.seq_len
+    nats, scale = best / seq_len, length / seq_len
     return (
         f"{best * scale:.2f}" if length > 1 else f"{nats:.3f}",
         f"{last * scale:.2f}" if length > 1 else f"{last * scale:.3f}",

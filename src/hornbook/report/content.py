@@ -19,11 +19,15 @@ CHECKING = "checking the gradients"
 Told = Callable[[str, int, int], None]
 
 
-def report_of(run: Run, told: Told = lambda *_: None) -> Document:
+def report_of(
+    run: Run, told: Told = lambda *_: None, lacking: Callable[[str], object] = lambda _: None
+) -> Document:
     """The report of a run, however far it came. `told(what, done, total)` hears what is being done, and of
-    the gradient check's entries; otherwise the numbers are 0. Raises RunFolderError for a run whose rows are
-    damaged, StorageError where the check cannot be kept."""
+    the gradient check's entries; otherwise the numbers are 0. `lacking` hears what is left out, and why.
+    Raises RunFolderError for a run whose rows are damaged, StorageError where the check cannot be kept."""
     subject, config = Subject(run), run.config
+    for sentence in left_out(subject):
+        lacking(sentence)
     return Document(
         f"A network learns to write from “{subject.name}”",
         f"{config.model.cell} RNN, {counted(config.model.hidden, 'hidden unit')}, "
@@ -31,6 +35,20 @@ def report_of(run: Run, told: Told = lambda *_: None) -> Document:
         tuple(sections(subject, told)),
         subject.fixed,
     ).numbered()
+
+
+def left_out(subject: Subject) -> Iterator[str]:
+    """What a report has to do without, and why: a sentence each."""
+    damage = subject.figures[1]
+    reasons = {
+        "what the run reached in all": damage
+        and f"{damage}; hornbook resume {subject.run.folder} writes it anew",
+        "all that is read in the text": subject.opened[1],
+        "all that the best model does": subject.weights[1],
+    }
+    for what, why in reasons.items():
+        if why:
+            yield f"the report lacks {what}: {why}"
 
 
 def sections(subject: Subject, told: Told) -> Iterator[Section]:

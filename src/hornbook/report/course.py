@@ -247,21 +247,20 @@ def chosen_by(summary: dict[str, Any], seq_len: int) -> tuple[str | Span, ...]:
 
 def best_model(subject: Subject) -> Section:
     """Which update, which loss, and what it writes."""
-    summary = subject.summary
-    if subject.model is None or not summary or summary["best_smooth_loss"] is None:
+    summary, known = subject.summary, not subject.why_no_summary
+    if subject.model is None or (known and summary.get("best_smooth_loss") is None):
         return Section(
             "Best model", (note(f"There is no best model yet: {subject.why_no_model or 'no loss'}."),)
         )
+    chosen = chosen_by(summary, subject.run.config.training.seq_len) if known else ()
+    reached = f", reached by update {summary['best_update']:,}. " if known else ""
+    of = f", of update {summary['best_update']:,}" if known else ""
     return Section(
         "Best model",
         (
-            say(
-                *chosen_by(summary, subject.run.config.training.seq_len),
-                f", reached by update {summary['best_update']:,}. The {len(subject.passage):,} characters "
-                "that it writes:",
-            ),
+            say(*chosen, f"{reached}The {len(subject.passage):,} characters that it writes:"),
             Passage(
-                f"The best model, of update {summary['best_update']:,}",
+                f"The best model{of}",
                 subject.marked(subject.passage),
                 words_under(subject, subject.passage),
             ),

@@ -67,17 +67,24 @@ def introduction(subject: Subject) -> Section:
 
 
 def status(subject: Subject) -> list[Note]:
-    """What a reader must know of a run that is not finished, or whose text is gone."""
+    """What a reader must know of a run that is not finished, or whose text or figures are gone."""
     found, planned = [], subject.run.config.training.updates
     if not subject.metrics and not subject.summary:
         found.append(
             note("This run had logged nothing yet when the report was made: it has only its settings.")
         )
-    elif not subject.summary.get("finished"):
+    elif not subject.why_no_summary and not subject.summary.get("finished"):
         found.append(
             note(
                 f"This run is not finished: {subject.updates:,} of {planned:,} updates. It is still "
                 "training, or was stopped; the report shows what is there."
+            )
+        )
+    if subject.why_no_summary:
+        found.append(
+            note(
+                "What this run reached in all, and whether it is finished, could not be read: "
+                f"{subject.why_no_summary}."
             )
         )
     if subject.text is None:

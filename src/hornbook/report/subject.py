@@ -14,6 +14,7 @@ from hornbook.errors import HornbookError
 from hornbook.model import Model
 from hornbook.originality import WORD, Corpus, has_spaces
 from hornbook.report.document import Span, Spans
+from hornbook.run_files import read_summary
 from hornbook.runs import Run
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
@@ -30,9 +31,19 @@ class Subject:
     run: Run
 
     @cached_property
+    def figures(self) -> tuple[dict[str, Any], str]:
+        """What the run reached, and why that is not known; see `figures_of`."""
+        return figures_of(self.run)
+
+    @property
     def summary(self) -> dict[str, Any]:
-        """What the run reached; empty before its first checkpoint."""
-        return self.run.summary
+        """What the run reached; empty before its first checkpoint, and where it is damaged."""
+        return self.figures[0]
+
+    @property
+    def why_no_summary(self) -> str:
+        """Why it is not known what the run reached; empty before its first checkpoint."""
+        return without_paths(self.figures[1], self.run)
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
@@ -191,6 +202,16 @@ class Subject:
         known = self.corpus.vocabularies[0] if self.corpus else frozenset()
         found = [word for word in WORD.findall(text) if len(word) > 1]
         return sum(word in known for word in found), len(found)
+
+
+def figures_of(run: Run) -> tuple[dict[str, Any], str]:
+    """The summary of a run, empty before its first checkpoint; where it is damaged it is empty too, and the
+    reason stands beside it. Rows and models tell more of a run, and nothing needs it: a run that goes on
+    writes it anew."""
+    try:
+        return read_summary(run.folder), ""
+    except HornbookError as error:
+        return {}, str(error)
 
 
 def without_paths(message: str, run: Run) -> str:

@@ -23,9 +23,15 @@ FORMATS: dict[str, Callable[[Document], dict[str, bytes]]] = {
 }
 
 
-def write_report(run: Run, form: str = "html", told: Told = lambda *_: None) -> list[Path]:
+def write_report(
+    run: Run,
+    form: str = "html",
+    told: Told = lambda *_: None,
+    lacking: Callable[[str], object] = lambda _: None,
+) -> list[Path]:
     """Write the report of a run in a format (html, pdf, md) or in all of them; gives the files, the report
-    itself first of each format. `told(what, done, total)` hears what is being done; see `report_of`. Raises
+    itself first of each format. `told(what, done, total)` hears what is being done, `lacking` what is
+    left out, and why; see `report_of`. Raises
     SettingError for another format, InputError where a format's tool is not installed, RunFolderError where
     the folder cannot be written to (nothing is written then), StorageError where its disk is full."""
     choice("format", form, (*FORMATS, ALL))
@@ -34,7 +40,7 @@ def write_report(run: Run, form: str = "html", told: Told = lambda *_: None) -> 
         needed()
     if reason := refusal(run.folder):
         raise RunFolderError(f"{run.folder} cannot be written to: {reason}; copy the run to where it can be")
-    document = report_of(run, told)
+    document = report_of(run, told, lacking)
     files: dict[str, bytes] = {}
     for one in forms:
         told(f"setting it as {one}", 0, 0)
