@@ -11,6 +11,7 @@ from hornbook.advice import Advice
 from hornbook.calibration import Trial, arranged, possible
 from hornbook.cli.display import Display
 from hornbook.cli.main import app
+from hornbook.cli.words import as_typed
 from hornbook.config import ADVISED, OPTIMIZER_NAMES, usual_rates
 from hornbook.events import Logged
 from hornbook.facade import train_into
@@ -76,18 +77,35 @@ def test_a_text_of_three_hundred_characters_trains_a_small_network(validation):
 def test_what_is_said_is_kept_and_given_no_reason(said):
     ((name, value),) = said.items()
     advice = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
-    chosen, reasons = advice.given, advice.reasons
+    chosen, reasons = advice.given, list(map(as_typed, advice.reasons))
     assert chosen[name] == value
     assert not any(f"--{name.replace('_', '-')} " in reason for reason in reasons)
 
 
 def test_each_choice_is_told_with_its_reason_in_a_line_that_can_be_typed():
     advice = advise(of(5000), {"preset": "fluent", "engine": "native", "epochs": 2})
-    chosen, reasons = advice.given, advice.reasons
+    chosen, reasons = advice.given, list(map(as_typed, advice.reasons))
     typed = " ".join(reason.partition(": ")[0] for reason in reasons).split()
     assert {name[2:].replace("-", "_") for name in typed[::2]} == set(ADVISED)
     assert all(str(chosen[name[2:].replace("-", "_")]) == value
                for name, value in zip(typed[::2], typed[1::2], strict=True))  # fmt: skip
+
+
+def test_the_reasons_name_keywords_in_python_and_flags_on_the_command_line(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    (tmp_path / "book.txt").write_text(of(3000)[:])
+    how = {"updates": 2, "hidden": 9, "engine": "reference", "out": "python"}
+    train(read_text("book.txt"), preset="fluent", **how)
+    shown = capfd.readouterr().out
+    assert "`layers=1`: " in shown
+    assert "`cell='gru'`: " in shown
+    assert "--" not in shown
+    command = ["train", "book.txt", "--preset", "fluent", "--updates", "2", "--hidden", "9", "--out", "typed"]
+    shown = CliRunner().invoke(app, [*command, "--engine", "reference"]).stdout
+    assert "--layers 1: " in shown
+    assert "--cell gru: " in shown
+    assert "`" not in shown
 
 
 def test_a_longer_training_gets_a_larger_network_and_never_one_it_has_no_time_for():
@@ -181,7 +199,7 @@ def test_a_run_that_goes_on_and_one_by_its_config_read_a_short_text_no_more_ofte
 def reasons_of(text: Text, **changes) -> dict[str, str]:
     """What is typed, and why."""
     advice = advise(text, {"preset": "fluent", "engine": "native", **changes})
-    return {typed: why for typed, _, why in (reason.partition(": ") for reason in advice.reasons)}
+    return {typed: why for typed, _, why in (as_typed(reason).partition(": ") for reason in advice.reasons)}
 
 
 def test_where_the_text_is_read_in_order_there_are_no_chunks():

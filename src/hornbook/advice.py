@@ -10,7 +10,7 @@ from typing import Any
 @dataclass
 class Advice:
     """The settings that a training is given, those that are made already (`said`) among them, and the
-    reasons, a line each."""
+    reasons, a line each, in which settings are named as in errors."""
 
     said: dict[str, Any]
     given: dict[str, Any] = field(init=False)
@@ -24,9 +24,9 @@ class Advice:
         new = {name: value for name, value in values.items() if name not in self.said}
         if new:
             self.given |= new
-            self.reasons.append(f"{typed(new)}: {why}")
+            self.reasons.append(f"{keywords(new)}: {why}")
 
 
-def typed(settings: Mapping[str, Any]) -> str:
-    """Settings as they are typed."""
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+def keywords(settings: Mapping[str, Any]) -> str:
+    """Settings as the keywords of a call, each in backquotes, which the command line shows as flags."""
+    return " ".join(f"`{name}={value!r}`" for name, value in settings.items())

@@ -10,7 +10,7 @@ import typer
 
 from hornbook.cli.flags import with_settings
 from hornbook.cli.options import Encoding, Newlines, SaveEvery, Texts, Tokens, reading
-from hornbook.cli.words import aside, printable, warn
+from hornbook.cli.words import as_typed, aside, printable, warn
 from hornbook.config import SAVE_SECONDS
 from hornbook.errors import RunFolderError, SettingError
 
@@ -82,7 +82,9 @@ def train(
     for sentence in filter(None, (*idle(said, arranged[1]), overlap(ancestor, text, arranged[1]))):
         warn(sentence)
     words = [ancestor_words(ancestor, text)] if ancestor else []
-    words += [] if old else [preset_words(arranged[1]), *(f"  {reason}" for reason in advice.reasons)]
+    words += (
+        [] if old else [preset_words(arranged[1]), *(f"  {as_typed(reason)}" for reason in advice.reasons)]
+    )
     display = choose_display(arranged[1].seq_len, quiet, as_json, "\n".join(words))
     fresh = out is None and name is None
     place, interrupts = first(ancestor, text, arranged[1]), Interrupts()
