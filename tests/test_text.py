@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+import pty
 import subprocess
 import sys
 import threading
@@ -453,6 +454,33 @@ def test_a_file_is_closed_when_another_cannot_be_read(
     with pytest.raises(TextError):
         read_text(book, tmp_path / "gone.txt")
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "/dev/full"])
+def test_a_device_is_refused_before_it_is_read(device: str, monkeypatch, recwarn) -> None:
+    monkeypatch.setattr("hornbook.text_files.hashed", lambda *_: pytest.fail("it was read"))
+    for name in (device, "-"):
+        with open(device, "rb") as file:
+            monkeypatch.setattr("sys.stdin", Stdin(b""))
+            monkeypatch.setattr("sys.stdin.buffer", file)
+            with pytest.raises(TextError, match="is a device, which may have no end; name a text file, or"):
+                read_text(name, tokens="bytes")
+    assert not recwarn.list
+
+
+def test_the_device_that_holds_nothing_is_empty() -> None:
+    with pytest.raises(TextError, match="/dev/null: the text is empty"):
+        read_text("/dev/null")
+
+
+def test_what_is_typed_at_a_terminal_is_read(monkeypatch) -> None:
+    above, below = pty.openpty()
+    os.write(above, b"the cat\n\x04\x04")  # Ctrl-D, and again where the next block begins
+    with open(below, "rb") as typed:
+        monkeypatch.setattr("sys.stdin", Stdin(b""))
+        monkeypatch.setattr("sys.stdin.buffer", typed)
+        assert read_text("-")[:] == "the cat\n"
+    os.close(above)
 
 
 def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:

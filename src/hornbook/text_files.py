@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -72,6 +74,7 @@ def open_one(name: str) -> tuple[str, IO[bytes]]:
     if name == "-":
         if sys.stdin is None:
             raise TextError("there is no standard input, since it was closed; name a text file instead")
+        check_device(sys.stdin.buffer, "-")
         return "-", spooled(sys.stdin.buffer, "-")
     if "\0" in name:
         raise TextError(f"{name!r} is not a file name; name a text file that can be read")
@@ -82,10 +85,30 @@ def open_one(name: str) -> tuple[str, IO[bytes]]:
         if path.is_dir():
             raise TextError(f"{name} is a folder; name the text files in it instead")
         file = path.open("rb")
+        try:
+            check_device(file, name)
+        except TextError:
+            file.close()
+            raise
         if not file.seekable():  # a named pipe
             with file:
                 return "-", spooled(file, name)
         return writable(str(path.resolve())), file
+
+
+def check_device(file: IO[bytes], label: str) -> None:
+    """Raise TextError for a device such as /dev/zero, of which nobody knows whether it has an end. A terminal
+    has one, and /dev/null is empty, as is told of any file."""
+    try:
+        status = os.fstat(file.fileno())
+    except io.UnsupportedOperation:  # of what is no file of the system's
+        return
+    device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
+    if device and not file.isatty() and status.st_rdev != os.stat(os.devnull).st_rdev:
+        raise TextError(
+            f"{named(label)} is a device, which may have no end; name a text file, or hand a part of it to "
+            "standard input (head -c 1000000 DEVICE | hornbook train -)"
+        )
 
 
 @contextmanager
