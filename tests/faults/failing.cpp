@@ -1,9 +1,12 @@
-// Calls of the system that fail: preloaded, the n-th write, fsync, rename, truncation or new folder from here on
-// fails with an error, alone or with all after it. Standard input, output and error are left alone.
+// Calls of the system that fail: preloaded, the n-th write, fsync, rename, truncation, removal, new file or new
+// folder from here on fails with an error, alone or with all after it; or the process is killed before it.
+// Standard input, output and error are left alone.
 
 #include <cerrno>
 #include <cstdarg>
+#include <csignal>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -11,11 +14,12 @@
 namespace {
 
 long left = 0;  // calls until the one that fails; 0 where none does
-int with = 0;   // the error
+int with = 0;   // the error, or 0 for SIGKILL
 bool on = false;  // whether all after it fail too
 
 bool fails() {
     if (left == 0 || --left > 0) return false;
+    if (with == 0) raise(SIGKILL);
     if (on) left = 1;
     errno = with;
     return true;
@@ -54,6 +58,21 @@ int rename(const char* from, const char* to) {
 int ftruncate64(int file, off64_t size) {
     static auto* real = next<int(int, off64_t)>("ftruncate64");
     return fails() ? -1 : real(file, size);
+}
+
+int unlink(const char* path) {
+    static auto* real = next<int(const char*)>("unlink");
+    return fails() ? -1 : real(path);
+}
+
+int open64(const char* path, int flags, ...) {
+    static auto* real = next<int(const char*, int, ...)>("open64");
+    if (!(flags & O_CREAT)) return real(path, flags);
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return fails() ? -1 : real(path, flags, mode);
 }
 
 int mkdir(const char* path, mode_t mode) {

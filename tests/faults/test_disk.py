@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,10 @@ FLAGS = (
 )
 FILLING = "--updates 200 --hidden 20 --log-every 2 --sample-every 40"
 SAVING = ("--save-every", "1e-9", "--quiet")
+KILLS, WRITES = ("kills tried", "kills survived"), ("writes failed", "writes recovered")
 STEP = 1 if LONG else 9
 NOT_REACHED = 100
+KILLED = 0  # in place of an error: the process is killed before the call
 LIMITED = """
 import resource, sys
 limit = int(sys.argv.pop(1))
@@ -79,7 +82,9 @@ hornbook.facade.train_into(Path(sys.argv[2]), text, planned, Display(4), lambda:
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["train", "resume"])
-@pytest.mark.parametrize(("lasting", "error"), [("once", errno.EIO), ("lasting", errno.ENOSPC)])
+@pytest.mark.parametrize(
+    ("lasting", "error"), [("once", errno.EIO), ("lasting", errno.ENOSPC), ("killed", KILLED)]
+)
 def test_whichever_call_fails_the_run_goes_on_to_the_bit(
     memory, book, undisturbed, failing, stopped, begun, lasting, error, counted
 ):
@@ -91,17 +96,18 @@ def test_whichever_call_fails_the_run_goes_on_to_the_bit(
     records = [json.loads(line) for line in told.stdout.splitlines()]
     assert records[-1]["code"] == NOT_REACHED
     assert len(records) > 40 / STEP
-    counted("writes failed", len(records) - 1)
+    tried, survived = KILLS if error == KILLED else WRITES
+    counted(tried, len(records) - 1)
     for record in records:
-        assert_told(record)
+        assert_told(record, killed=error == KILLED)
         assert_same(Path(record["run"]), whole)
-    counted("writes recovered", len(records) - 1)
-    assert {record["code"] for record in records[:-1]} >= {1}
+    counted(survived, len(records) - 1)
+    assert {record["code"] for record in records[:-1]} >= {-signal.SIGKILL if error == KILLED else 1}
 
 
-def assert_told(record) -> None:
+def assert_told(record, killed: bool) -> None:
     """A failure has ended the command with a message, and the one after it has gone to its end."""
-    assert record["code"] in (0, 1, NOT_REACHED), record
+    assert record["code"] in ((-signal.SIGKILL, NOT_REACHED) if killed else (0, 1, NOT_REACHED)), record
     assert "Traceback" not in record["said"], record
     if record["code"] == 1:
         assert record["said"].startswith("error: "), record
