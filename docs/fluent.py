@@ -43,9 +43,9 @@ and with what stands in its row. What was taken from them:
   (An embedding before the network, as is usual, does the same unseen: it is multiplied with the weights
   behind it, and both learn.) At the end of a long training a high one keeps it from settling;
 - `mixed`, which ends where float32 does;
-- a rate that falls to 900 / updates of itself, the less the fewer the updates, and the mean of the last
-  parameters ([averaging.md](averaging.md)): 0.007 nats less after 2,700 updates, and 0.03 less after 1,000,
-  than where a rate that falls to zero ends, as it does in all trials below.
+- a rate that falls to 600 / updates of itself, the less the fewer the updates, and the mean of the last
+  parameters, over a tenth of the updates, or over 0.4 of them where a text is read more than ten times
+  ([averaging.md](averaging.md)). In all trials below the rate falls to zero.
 
 They go by updates, so they come out alike on a slow machine and a fast one.
 `python docs/fluent.py TEXT …` makes them again.

@@ -218,8 +218,13 @@ def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
 
 
 def test_the_fewer_the_updates_the_less_the_rate_falls():
-    found = [advised(of(5000), updates=updates)[1][1].schedule for updates in (10, 900, 3000, 12_000)]
-    assert found == ["constant", "constant", "linear:0.3", "linear:0.07"]
+    found = [advised(of(5000), updates=updates)[1][1].schedule for updates in (10, 600, 3000, 12_000)]
+    assert found == ["constant", "constant", "linear:0.2", "linear:0.05"]
+
+
+def test_the_mean_of_a_text_that_is_read_often_goes_further_back():
+    found = [advised(of(5000), epochs=epochs)[1][1].average for epochs in (1, 9, 11, 100)]
+    assert found == [0.1, 0.1, 0.4, 0.4]
 
 
 def test_a_rate_that_falls_to_zero_needs_no_mean():

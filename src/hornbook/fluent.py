@@ -25,8 +25,8 @@ A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
 ADAM, RATE = "adam", 3e-3
-END = 900  # over the updates: the share of itself that the rate falls to
-AVERAGE = 0.1  # of the updates, the last ones
+END = 600  # over the updates: the share of itself that the rate falls to
+AVERAGE = ((10, 0.1), (math.inf, 0.4))  # up to so many epochs: the share of the updates, the last ones
 TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
 INPUT_RATE = (3.0, 30.0)  # within these
 DROPOUT = ((1.5, 0.0), (4, 0.1), (10, 0.2), (math.inf, 0.3))  # up to so many epochs
@@ -49,7 +49,7 @@ def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
     reach, size = network(advice, text, characters)
     regularisation(advice, reach.characters(size) / reach.epoch, reach.updates)
     rates(advice, reach.characters(size) / reach.update)
-    course(advice, reach.characters(size) / reach.update)
+    course(advice, reach.characters(size) / reach.epoch, reach.characters(size) / reach.update)
     return advice
 
 
@@ -107,9 +107,9 @@ def rates(advice: Advice, updates: float) -> None:
         advice.take(f"another rate for U is tried with {ADAM} alone", input_rate=1.0)
 
 
-def course(advice: Advice, updates: float) -> None:
-    """How the rate goes on in so many updates, and whether the last parameters are the model, or their
-    mean."""
+def course(advice: Advice, epochs: float, updates: float) -> None:
+    """How the rate goes on in so many epochs and updates, and whether the last parameters are the model, or
+    their mean."""
     end = float(f"{END / updates:.1g}")
     advice.take(
         "the fewer the updates, the longer the last steps stay: what comes to rest learns no more",
@@ -120,7 +120,7 @@ def course(advice: Advice, updates: float) -> None:
     else:
         advice.take(
             "where the last steps stay long, the mean over this share of them predicts better than their end",
-            average=AVERAGE,
+            average=up_to(AVERAGE, epochs),
         )
 
 
