@@ -88,8 +88,9 @@ template <class Real> class NetworkWeights {
     enum class For { reading, learning };
     struct Layer {
         Packed<Real> W, W_turned, U, U_turned;  // (n, G·n) (G·n, n); U of the layers above the first only
-        Layer(bool first, bool learns, Size n, Size g, Mixed mixed)
-            : W(n, g, mixed), W_turned(learns * g, learns * n, mixed), U(!first * n, !first * g, mixed),
+        Layer(bool first, bool learns, Size n, Size g, Mixed mixed, Size widest = TileVectors)
+            : W(n, g, mixed, widest), W_turned(learns * g, learns * n, mixed),
+              U(!first * n, !first * g, mixed, widest),
               U_turned(!first * learns * g, !first * learns * n, mixed) {}
     };
     const NetworkLayout<Real>& at;

@@ -29,11 +29,11 @@ template <class Real> class Portion {
   public:
     Portion(const NetworkWeights<Real>& weights, Size parts, Size part)
         : at_(weights.at), weights_(weights), units_(Stretch::of<Real>(at_.n, parts, part)),
-          symbols_(Stretch::of<Real>(at_.k, parts, part)), V_(at_.n, symbols_.size, at_.mixed),
+          symbols_(Stretch::of<Real>(at_.k, parts, part)), V_(at_.n, symbols_.size, at_.mixed, widest()),
           a_(at_.cell.blocks * units_.size), pairs_(at_.mixed * pairs_row(at_.n)) {
         const Size g = at_.cell.gates * units_.size;
         for (Size l = 0; l < at_.L; ++l) {
-            layers_.emplace_back(l == 0, false, at_.n, g, at_.mixed);
+            layers_.emplace_back(l == 0, false, at_.n, g, at_.mixed, widest());
             pack(layers_.back().W, at_.layers[size_t(l)].W);
             if (l > 0) pack(layers_.back().U, at_.layers[size_t(l)].U);
         }
@@ -69,6 +69,9 @@ template <class Real> class Portion {
     Packed<Real> V_;
     Buffer<Real> a_;      // (blocks, m)
     Buffer<Pair> pairs_;  // room for a row of mixed products
+
+    // Vectors of a panel: the wider, the faster one row is multiplied with it.
+    Size widest() const { return at_.mixed ? TileVectors : RowVectors; }
 
     // The columns of each gate side by side, as the rows of a smaller network.
     void pack(Packed<Real>& to, Size from) {

@@ -16,13 +16,16 @@ void copy_panel(Real* __restrict panel, const Real* __restrict from, Size row, S
     }
 }
 
+template <class Real, int... W>
+void copy_panel(Real* panel, const Real* from, Size row, Size depth, Size width,
+                std::integer_sequence<int, W...>) {
+    using Copy = void (*)(Real*, const Real*, Size, Size);
+    static constexpr Copy table[] = {copy_panel<Real, W + 1>...};
+    table[width - 1](panel, from, row, depth);
+}
+
 template <class Real> void copy_panel(Real* panel, const Real* from, Size row, Size depth, Size width) {
-    if constexpr (TileVectors > 2) {
-        if (width == 4) return copy_panel<Real, 4>(panel, from, row, depth);
-        if (width == 3) return copy_panel<Real, 3>(panel, from, row, depth);
-    }
-    return width == 2 ? copy_panel<Real, 2>(panel, from, row, depth)
-                      : copy_panel<Real, 1>(panel, from, row, depth);
+    copy_panel(panel, from, row, depth, width, std::make_integer_sequence<int, RowVectors>{});
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
 inline constexpr int TileVectors = Registers == 32 ? 4 : 2;
+inline constexpr int RowVectors = 8;    // of the panels of a matrix that only single rows are multiplied with
 inline constexpr Size DepthMost = 256;  // of one pass of a turned product: a panel of it stays in L2
 
 // A matrix that is read by rows: element (r, k) stands at at[r * row + k * step].
@@ -46,9 +47,9 @@ template <class Real> struct Target {
 struct Division {
     Size vectors = 0, panels = 0, narrow = 0, wider = 0;
     Division() = default;
-    explicit Division(Size vectors_)
-        : vectors(vectors_), panels((vectors_ + TileVectors - 1) / TileVectors),
-          narrow(panels ? vectors_ / panels : 0), wider(panels ? vectors_ % panels : 0) {}
+    explicit Division(Size vectors_, Size widest = TileVectors)
+        : vectors(vectors_), panels((vectors_ + widest - 1) / widest), narrow(panels ? vectors_ / panels : 0),
+          wider(panels ? vectors_ % panels : 0) {}
     Size first(Size panel) const { return panel * narrow + std::min(panel, wider); }  // its first vector
     Size width(Size panel) const { return narrow + (panel < wider); }                 // its vectors
 };
@@ -60,8 +61,8 @@ template <class Real> struct Packed {
     Mixed mixed;
     Buffer<Real> panels;  // (in.panels, depth, in.width * Lanes), where products are not mixed
     Buffer<Pair> pairs;   // (in.panels, pairs_of(depth), in.width * Lanes), where they are; zeros fill it up
-    Packed(Size depth_, Size columns, Mixed mixed_)
-        : depth(depth_), in(columns / Lanes<Real>), mixed(mixed_), panels(!mixed * depth_ * columns),
+    Packed(Size depth_, Size columns, Mixed mixed_, Size widest = TileVectors)
+        : depth(depth_), in(columns / Lanes<Real>, widest), mixed(mixed_), panels(!mixed * depth_ * columns),
           pairs(mixed * pairs_of(depth_) * columns) {}
     Size offset(Size p) const { return in.first(p) * Lanes<Real> * (mixed ? pairs_of(depth) : depth); }
 

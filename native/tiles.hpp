@@ -64,8 +64,8 @@ void tiles(Target<Real> out, Operand<In> a, const In* panel, Size rows, Size dep
     }
 }
 
-// A single row: two panels at once, for a fused multiply-add takes four cycles and a panel alone would wait
-// for it.
+// A single row: two panels of C and D vectors at once, for a fused multiply-add takes four cycles and a panel
+// alone would wait for it. D = 0: one wide panel, or the last one.
 template <class Real, class In, int C, int D>
 void row_of_two(Target<Real> out, Operand<In> a, const In* __restrict panel, const In* __restrict next,
                 Size depth) {
@@ -87,16 +87,13 @@ void row_of_two(Target<Real> out, Operand<In> a, const In* __restrict panel, con
 
 template <class Real, class In> using Row = void (*)(Target<Real>, Operand<In>, const In*, const In*, Size);
 
-template <class Real, class In, int C> Row<Real, In> pick_row(Size next) {
-    return next == C ? row_of_two<Real, In, C, C> : row_of_two<Real, In, C, C - 1>;
-}
-
-template <class Real, class In> Row<Real, In> pick_row(Size width, Size next) {
-    if constexpr (TileVectors > 2) {
-        if (width == 4) return pick_row<Real, In, 4>(next);
-        if (width == 3) return pick_row<Real, In, 3>(next);
-    }
-    return width == 2 ? pick_row<Real, In, 2>(next) : pick_row<Real, In, 1>(next);
+template <class Real, class In, int... C>
+Row<Real, In> pick_row(Size width, Size next, std::integer_sequence<int, C...>) {
+    static constexpr Row<Real, In>
+        alone[] = {row_of_two<Real, In, C + 1, 0>...},
+        even[] = {row_of_two<Real, In, std::min(C + 1, TileVectors), std::min(C + 1, TileVectors)>...},
+        odd[] = {row_of_two<Real, In, std::min(C + 1, TileVectors), std::min(C, TileVectors - 1)>...};
+    return (next == 0 ? alone : next == width ? even : odd)[width - 1];
 }
 
 template <class Real, class In>
@@ -115,9 +112,12 @@ void multiply_panels(Target<Real> out, Operand<In> a, const Division& in, Panel 
                      Size rows, Size depth) {
     for (Size p = first; p < last; ++p) {
         const Target<Real> to = out.shifted(0, in.first(p) * Lanes<Real>);
-        if (rows == 1 && p + 1 < last) {
-            pick_row<Real, In>(in.width(p), in.width(p + 1))(to, a, panel(p), panel(p + 1), depth);
-            ++p;
+        if (rows == 1) {
+            const bool two = p + 1 < last && in.width(p) <= TileVectors;
+            pick_row<Real, In>(in.width(p), two ? in.width(p + 1) : 0,
+                               std::make_integer_sequence<int, RowVectors>{})(to, a, panel(p), panel(p + two),
+                                                                              depth);
+            p += two;
         } else {
             multiply_panel<Real, In>(to, a, panel(p), in.width(p), rows, depth);
         }
