@@ -125,6 +125,19 @@ def test_in_float_the_first_characters_follow_the_probabilities(level):
     assert ((count - 4000 * p) ** 2 / (4000 * p)).sum() < 60  # chi², 22 degrees of freedom
 
 
+@pytest.mark.parametrize("symbols", [1, 2, 13, 80, 3000])
+@pytest.mark.parametrize("temperature", [1.0, 0.3, 1e-40, 1e40])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_draw_near_the_edge_of_a_symbol_is_the_one_of_float64(level, symbols, temperature, dtype):
+    parameters = np.zeros(truth.size(symbols, 1), dtype)
+    parameters[-symbols:] = o = np.random.default_rng(6).standard_normal(symbols).astype(dtype)
+    sampler = (level.Sampler32 if dtype == np.float32 else level.Sampler64)(symbols, 1, parameters)
+    n = 4000
+    got = sampler.sample(np.zeros((1, 1), dtype), np.array([-1]), n, temperature=temperature)
+    u = [uniform(0, 0, 0, 0, i) for i in range(n)]
+    assert got[0].tolist() == [choose(o.astype(np.float64), temperature, 0, 1.0, u_) for u_ in u]
+
+
 REFUSED = [
     {"temperature": -1.0},
     {"temperature": float("nan")},
