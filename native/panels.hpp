@@ -25,7 +25,10 @@ template <class Real> inline constexpr int Half = std::max<int>(Lanes<Real> / 2,
 template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> / 4, 16 / sizeof(Real));
 
 // Vectors of one panel: two sets of accumulators (even and odd rows) and a broadcast must fit the registers.
+// Where these are few, products take two vectors of a panel at a time, and a panel has an even number of
+// them.
 inline constexpr int PanelVectors = Registers == 32 ? 8 : 6;
+inline constexpr Size PanelUnit = Registers == 32 ? 1 : 2;
 
 // The most numbers in a strip.
 template <class Real> inline constexpr int StripSize = PanelVectors * Lanes<Real> * Lanes<Real>;
@@ -39,9 +42,8 @@ constexpr Size share(Size total, Size parts, Size i) { return total * i / parts;
 
 template <class Real> struct Panels {
     Size rows = 0, columns = 0, full = 0, tail = 0, panels = 0;
-    Size narrow = 0,
-         wider =
-             0;  // vectors of a panel; the first `wider` panels have one more (no quotients in the time loop)
+    Size narrow = 0, wider = 0;  // units of a panel; the first `wider` panels have one more (no quotients in
+                                 // the time loop), and the last one ends with the row
 
     Panels() = default;
     Panels(Size rows_, Size columns_) : rows(rows_), columns(columns_) {
@@ -51,11 +53,14 @@ template <class Real> struct Panels {
         for (Size n = lanes; rest > 0 && n >= std::max<Size>(rest, Quarter<Real>); n /= 2) tail = n;
         if (tail == lanes) full += 1, tail = 0;  // more than half of it is used: a whole vector
         panels = (full + PanelVectors - 1) / PanelVectors;
-        if (panels > 0) narrow = full / panels, wider = full % panels;
+        const Size units = (full + PanelUnit - 1) / PanelUnit;
+        if (panels > 0) narrow = units / panels, wider = units % panels;
     }
 
-    Size first(Size panel) const { return panel * narrow + std::min(panel, wider); }  // its first vector
-    Size vectors(Size panel) const { return narrow + (panel < wider); }
+    Size first(Size panel) const {  // its first vector
+        return std::min(full, (panel * narrow + std::min(panel, wider)) * PanelUnit);
+    }
+    Size vectors(Size panel) const { return first(panel + 1) - first(panel); }
     Size width(Size panel) const { return vectors(panel) * Lanes<Real>; }        // lanes, also its row stride
     Size offset(Size panel) const { return first(panel) * Lanes<Real> * rows; }  // where it begins
     Size tail_column() const { return full * Lanes<Real>; }
