@@ -185,11 +185,13 @@ template <class Real>
 void add_rows(Real* out, const Real* start, const Real* x, const Real* w, const Panels<Real>& shape,
               bool upward) {
     constexpr std::make_integer_sequence<int, PanelVectors + 1> widths{};
-    const Size panels = std::max<Size>(shape.panels, 1);
+    // Where registers are few, the tail's accumulators do not fit beside those of a panel: it is one by
+    // itself.
+    const bool apart = shape.tail > 0 && (Registers == 16 || shape.panels == 0);
+    const Size panels = shape.panels + apart;
     for (Size i = 0; i < panels; ++i) {
-        const Size p = upward ? panels - 1 - i : i, vectors = shape.panels ? shape.vectors(p) : 0;
-        const Size j = shape.panels ? shape.first(p) * Lanes<Real> : 0,
-                   lanes = p == panels - 1 ? shape.tail : 0;
+        const Size p = upward ? panels - 1 - i : i, vectors = p < shape.panels ? shape.vectors(p) : 0;
+        const Size j = shape.first(p) * Lanes<Real>, lanes = p == panels - 1 ? shape.tail : 0;
         const Real *panel = w + j * shape.rows, *tail = w + shape.tail_offset(),
                    *from = start ? start + j : nullptr;
         if (lanes == 0)
