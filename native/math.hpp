@@ -40,6 +40,7 @@ template <> struct Constants<double> {
 
 template <class Real, int N> struct Reduced {
     Vec<Real, N> r, n;
+    IntVec<Real, N> whole;  // n as an integer
 };
 
 // x = n ln 2 + r
@@ -47,16 +48,10 @@ template <class Real, int N> HORNBOOK_INLINE Reduced<Real, N> reduce_by_ln2(Vec<
     using C = Constants<Real>;
     using V = Vec<Real, N>;
     const V magic = broadcast<Real, N>(C::magic);
-    const V n = fma(x, broadcast<Real, N>(Real(1.4426950408889634)), magic) - magic;
+    const V shifted = fma(x, broadcast<Real, N>(Real(1.4426950408889634)), magic), n = shifted - magic;
     V r = fma(n, broadcast<Real, N>(-C::ln2_high), x);
     r = fma(n, broadcast<Real, N>(-C::ln2_low), r);
-    return {r, n};
-}
-
-// n as an integer
-template <class Real, int N> HORNBOOK_INLINE IntVec<Real, N> whole(Vec<Real, N> n) {
-    const Vec<Real, N> magic = broadcast<Real, N>(Constants<Real>::magic);
-    return As<Real, N>::bits(n + magic) - As<Real, N>::bits(magic);
+    return {r, n, As<Real, N>::bits(shifted) - As<Real, N>::bits(magic)};
 }
 
 // 2^n, for n of a normal number
@@ -67,12 +62,13 @@ template <class Real, int N> HORNBOOK_INLINE Vec<Real, N> power_of_two(IntVec<Re
 // x 2^n, rounded once, so that overflow and gradual underflow are right
 //
 // AVX-512 has an instruction for it. Elsewhere the power is multiplied in two halves: the first is exact.
-template <class Real, int N> HORNBOOK_INLINE Vec<Real, N> times_power_of_two(Vec<Real, N> x, Vec<Real, N> n) {
+template <class Real, int N>
+HORNBOOK_INLINE Vec<Real, N> times_power_of_two(Vec<Real, N> x, const Reduced<Real, N>& by) {
 #if defined(__AVX512F__)
-    if constexpr (sizeof x == 64) return scale_by_power(x, n);
+    if constexpr (sizeof x == 64) return scale_by_power(x, by.n);
 #endif
-    const IntVec<Real, N> i = whole<Real, N>(n), half = i >> 1;
-    return x * power_of_two<Real, N>(half) * power_of_two<Real, N>(i - half);
+    const IntVec<Real, N> half = by.whole >> 1;
+    return x * power_of_two<Real, N>(half) * power_of_two<Real, N>(by.whole - half);
 }
 
 // e^r - 1 = r + r² (1/2 + r/6 + r²/24 ...): nothing cancels near zero
@@ -88,17 +84,17 @@ template <class Real, int N> HORNBOOK_INLINE Vec<Real, N> expm1_near_zero(Vec<Re
 template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> exp(Vec<Real, N> x) {
     using C = Constants<Real>;
     x = max(broadcast<Real, N>(C::exp_low), min(broadcast<Real, N>(C::exp_high), x));
-    const auto [r, n] = reduce_by_ln2<Real, N>(x);
-    return times_power_of_two<Real, N>(expm1_near_zero<Real, N>(r) + Real(1), n);
+    const Reduced<Real, N> by = reduce_by_ln2<Real, N>(x);
+    return times_power_of_two<Real, N>(expm1_near_zero<Real, N>(by.r) + Real(1), by);
 }
 
 // tanh|x| = t / (t + 2) with t = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1), which is exact enough down to
 // zero; then the sign of x.
 template <class Real, int N = Lanes<Real>> HORNBOOK_INLINE Vec<Real, N> tanh(Vec<Real, N> x) {
     const Vec<Real, N> size = absolute<Real, N>(x);
-    const auto [r, n] =
+    const auto [r, n, whole] =
         reduce_by_ln2<Real, N>(min(broadcast<Real, N>(Constants<Real>::tanh_high), size) * Real(2));
-    const Vec<Real, N> scale = power_of_two<Real, N>(whole<Real, N>(n));
+    const Vec<Real, N> scale = power_of_two<Real, N>(whole);
     const Vec<Real, N> t = fma(scale, expm1_near_zero<Real, N>(r), scale - Real(1));
     const Vec<Real, N> y = t / (t + Real(2));
     const IntVec<Real, N> sign = As<Real, N>::bits(x) & (Int<Real>(1) << (8 * sizeof(Real) - 1));
