@@ -97,8 +97,10 @@ template <class Real> class Portion {
             }
     }
 
-    // out += h w
+    // out += h w. What the other cores have just written of h is fetched all at once, not a line after the
+    // other as the product comes to them.
     void add(Real* out, Rows<Real> h, const Packed<Real>& w) {
+        for (Size i = 0; i < at_.n; i += 64 / Size(sizeof(Real))) __builtin_prefetch(h.at + i);
         multiply<Real>(Target<Real>::onto(out, 0), h.at, h.ld, w, 0, w.in.panels, 1, at_.H, pairs_);
     }
 };
