@@ -28,12 +28,13 @@ SCHEDULES = ("linear", "linear:0.1", "linear:0.3", "constant")
 SHARES = (0.05, 0.1, 0.2, 0.4)  # of the updates, that a mean is over
 INTRODUCTION = """# Does the mean of the last parameters write better?
 
-Where the rate falls to zero it does not: the last parameters have settled. In a short training the mean
-(`--average`) is better at a rate that falls less or not at all, and better than what has settled; in a longer
-one, and in a larger network, the rate has to fall. Where a text is read often, a mean that goes further back
-is better: it holds less of what was learnt by heart since. Nats a character on the last tenth of a text,
-after trainings on the rest as preset `fluent` chooses them for so many updates, of the last parameters and of
-their means. `python docs/averaging.py TEXT=UPDATES …` makes the rows again.
+Where the rate falls to zero it does not, for the last parameters have settled, unless a text is read often.
+In a short training the mean (`--average`) is better at a rate that falls less or not at all, and better
+than what has settled; in a longer one, and in a larger network, the rate has to fall. Where a text is read
+often, a mean that goes further back is better: it holds less of what was learnt by heart since. Nats a
+character on the last tenth of a text, after trainings on the rest as preset `fluent` chooses them for so
+many updates, of the last parameters and of their means. `python docs/averaging.py TEXT=UPDATES …` makes the
+rows again.
 
 | text | network | updates | rate | the last | mean, share 0.05 | 0.1 | 0.2 | 0.4 |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
