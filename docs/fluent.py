@@ -43,7 +43,7 @@ and with what stands in its row. What was taken from them:
   (An embedding before the network, as is usual, does the same unseen: it is multiplied with the weights
   behind it, and both learn.) At the end of a long training a high one keeps it from settling;
 - `mixed`, which ends where float32 does;
-- a rate that falls to 600 / updates of itself, the less the fewer the updates, and the mean of the last
+- a rate that falls to 300 / updates of itself, the less the fewer the updates, and the mean of the last
   parameters, over a tenth of the updates, or over 0.4 of them where a text is read more than ten times
   ([averaging.md](averaging.md)). In all trials below the rate falls to zero.
 

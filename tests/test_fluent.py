@@ -218,8 +218,8 @@ def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
 
 
 def test_the_fewer_the_updates_the_less_the_rate_falls():
-    found = [advised(of(5000), updates=updates)[1][1].schedule for updates in (10, 600, 3000, 12_000)]
-    assert found == ["constant", "constant", "linear:0.2", "linear:0.05"]
+    found = [advised(of(5000), updates=updates)[1][1].schedule for updates in (10, 300, 3000, 10_000)]
+    assert found == ["constant", "constant", "linear:0.1", "linear:0.03"]
 
 
 def test_the_mean_of_a_text_that_is_read_often_goes_further_back():

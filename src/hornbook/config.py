@@ -297,7 +297,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fluent": {
         "cell": "gru", "layers": 2, "hidden": 256, "dropout": 0.3, "init": "orthogonal",
         "streams": 16, "seq_len": 64, "order": "shuffled", "chunk": 8, "objective": "mean",
-        "optimizer": "adam", "lr": 3e-3, "input_rate": 30.0, "schedule": "linear:0.2", "warmup": 50,
+        "optimizer": "adam", "lr": 3e-3, "input_rate": 30.0, "schedule": "linear:0.1", "warmup": 50,
         "average": 0.1, "clip": "norm:1",
         "dtype": "mixed", "updates": 10_000, "sample_every": 1000,
     },
