@@ -16,7 +16,8 @@ from hornbook.engines import TrainingState
 from hornbook.errors import StorageError
 from hornbook.folders import create
 from hornbook.recorder import Recorder
-from hornbook.report.figures import FAINT, INK, loss_figure
+from hornbook.report.figures import FAINT, INK, LOWER, best_smooth, loss_figure
+from hornbook.report.figures import drawn as pictures
 
 TEXT = Text.from_string("the cat sat on the mat " * 20, name="cats")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -103,6 +104,47 @@ def test_one_row_is_drawn_as_a_point(tmp_path):
 def test_a_run_without_a_best_update_is_drawn_without_its_mark(tmp_path):
     loss_figure(run_of(tmp_path / "a", ROWS, best=(math.inf, 0)))
     assert "best" not in (tmp_path / "a" / "loss.svg").read_text()
+
+
+# With validation
+
+
+def evaluated(*losses):
+    """Rows of which each has been evaluated, with such losses on what is held out."""
+    return [
+        {"update": 10 * i, "loss": 60.0, "smooth_loss": 60.0, "validation": loss}
+        for i, loss in enumerate(losses, 1)
+    ]
+
+
+def words_of(rows, **summary):
+    """All words of the figure of such rows."""
+    svg = pictures(rows, {"best_smooth_loss": 55.0, "best_by": "validation", **summary}, 10)["loss.svg"]
+    return " ".join(text for element in ET.fromstring(svg).iter() for text in element.itertext())
+
+
+def test_the_best_model_is_marked_and_not_the_lowest_dot_which_read_less():
+    rows = evaluated(3.0, 1.7, 1.75, 1.8)
+    words = words_of(rows, best_update=30)
+    assert "best 17.50 at 30" in words
+    assert "17.00" not in words
+    assert LOWER.strip() in words
+    words = words_of(rows, best_update=20)
+    assert "best 17.00 at 20" in words
+    assert LOWER.strip() not in words
+
+
+@pytest.mark.parametrize("rows", [evaluated(3.0, 2.0), [{"update": 9, "loss": 60.0, "smooth_loss": 60.0}]])
+def test_a_best_model_by_validation_whose_row_is_missing_is_not_marked(rows):
+    summary = {"best_update": 30, "best_by": "validation", "best_smooth_loss": 55.0}
+    assert "best" not in words_of(rows, **summary)
+    assert best_smooth(summary) is None
+
+
+def test_a_mean_is_not_marked_as_a_loss():
+    assert "best" not in words_of(
+        [{"update": 9, "loss": 6.0, "smooth_loss": 6.0}], best_update=9, best_by="average"
+    )
 
 
 def test_without_rows_nothing_is_drawn(tmp_path):

@@ -16,7 +16,7 @@ from hornbook.report import recipe as words
 from hornbook.report.content import report_of
 from hornbook.report.course import chosen_by, mark_best
 from hornbook.report.document import Facts, Figure, equations
-from hornbook.report.figures import best_smooth
+from hornbook.report.figures import best_smooth, best_validation
 from hornbook.report.recipe import recipe
 from hornbook.report.setting import flags
 from hornbook.report.subject import Subject
@@ -164,19 +164,33 @@ def test_of_a_run_that_was_stopped_it_is_told_that_the_best_model_was_chosen_by_
     summary = family[0].summary | {"validation": None}
     assert chosen_by(summary, 64) == ("The best model is the one with the lowest loss on what was held out",)
     assert "lowest smooth loss" in str(chosen_by({**summary, "best_by": "smooth loss"}, 64)[0])
-    axes = Mock()
-    mark_best(axes, summary)
-    axes.plot.assert_not_called()
+    assert best_smooth(summary) is None
 
 
 def test_of_a_mean_of_parameters_it_is_told_that_it_is_one(family):
     mean = family[0].summary | {"validation": None, "best_by": "average"}
     assert chosen_by(mean, 64) == ("The best model is the mean of the last parameters",)
-    axes = Mock()
-    mark_best(axes, mean)
-    axes.plot.assert_not_called()
     assert best_smooth(mean) is None
+    assert best_validation([{"update": mean["best_update"], "validation": 1.0}], mean) is None
     assert best_smooth({**mean, "best_by": "smooth loss"}) == (mean["best_update"], mean["best_smooth_loss"])
+
+
+def test_where_no_loss_chose_the_best_model_none_is_marked():
+    axes = Mock()
+    mark_best(axes, None, 60)
+    axes.plot.assert_not_called()
+    mark_best(axes, (40, 1.25), 60, digits=3)
+    axes.plot.assert_called_once()
+    assert axes.annotate.call_args.args == ("best 1.250\nat 40", (40, 1.25))
+
+
+def test_the_validation_marks_the_best_model_and_says_which_losses_compare(family):
+    run, document = family
+    figure = [block for block in section(document, "Training").blocks if isinstance(block, Figure)][1]
+    (validation,) = [panel for panel in figure.panels if "Validation" in panel.svg]
+    assert f"at {run.summary['best_update']:,}" in validation.svg
+    assert sum("best" in panel.svg for panel in figure.panels) == 1
+    assert "only losses on the same part" in figure.caption
 
 
 def test_what_a_person_wrote_is_what_was_held_out(family):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hornbook.events import AVERAGE, VALIDATION_LOSS
+from hornbook.events import AVERAGE
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
 from hornbook.report.document import Block, Figure, Panel, Passage, Section, Span, note, say, strong
-from hornbook.report.figures import best_smooth
+from hornbook.report.figures import best_smooth, best_validation, by_validation
 from hornbook.report.subject import Subject
 from hornbook.report.wording import counted, loss_words, percent
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 EVERY = 10_000  # updates between the samples that are shown
 MOST_SAMPLES = 21
 MOST_EPOCHS = 60  # marked in a figure
+COMPARED = (
+    " Validation reads more of what is held out as the training goes on, and only losses on the same part "
+    "compare: so the best model’s need not be the lowest that is drawn."
+)
 Rows = list[dict[str, Any]]
 
 
@@ -59,7 +63,7 @@ def losses(subject: Subject) -> Figure:
     def right(axes: Axes) -> None:
         mark_epochs(axes, marks)
         axes.plot(updates, [row["smooth_loss"] for row in rows], color=INK, **line(rows, 1.2))
-        mark_best(axes, subject.summary)
+        mark_best(axes, best_smooth(subject.summary), subject.updates)
 
     ticks = f" Upright lines mark the {counted(len(marks), 'start')} of a new epoch." if marks else ""
     return Figure(
@@ -96,19 +100,19 @@ def mark_epochs(axes: Axes, marks: Iterable[int]) -> None:
         axes.axvline(update, color=RULE, linewidth=0.6, linestyle=(0, (4, 3)))
 
 
-def mark_best(axes: Axes, summary: dict[str, Any]) -> None:
-    """The lowest smooth loss and its update, unless another loss chose the best model or it is a mean."""
-    found = None if by_validation(summary) else best_smooth(summary)
+def mark_best(axes: Axes, found: tuple[int, float] | None, last: int, digits: int = 2) -> None:
+    """The update of the best model and its loss to so many digits, where they are known, in a figure of so
+    many updates."""
     if found is None:
         return
     update, best = found
     axes.plot([update], [best], "o", color=RUST, markersize=3.5)
     axes.annotate(
-        f"best {best:.2f}\nat {update:,}",
+        f"best {best:.{digits}f}\nat {update:,}",
         (update, best),
         textcoords="offset points",
         xytext=(0, 14),
-        ha="right" if update > summary["updates"] / 2 else "left",
+        ha="right" if update > last / 2 else "left",
         color=RUST,
         fontsize=8,
     )
@@ -119,10 +123,7 @@ def conditions(subject: Subject) -> list[Block]:
     one, and the speed, as far as the rows have them."""
     rows = subject.metrics
     names = {"gradient_norm": "Norm of the gradient", "lr": "Learning rate"}
-    names |= {
-        key: f"{key.replace('_', ' ')}".capitalize() for key in rows[-1] if key.startswith("validation")
-    }
-    names |= {"characters_per_second": "Speed"}
+    names |= {"validation": "Validation", "characters_per_second": "Speed"}
     units = {
         "characters_per_second": "1,000 characters a second",
         "lr": "learning rate",
@@ -132,28 +133,37 @@ def conditions(subject: Subject) -> list[Block]:
     for key, title in names.items():
         points = [(row["update"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
         if len({value for _, value in points}) > 1:
-            drawn[title] = curve(key, title, points, units.get(key, "nats"))
+            best = best_validation(rows, subject.summary) if key == "validation" else None
+            drawn[title] = curve(key, title, points, units.get(key, "nats"), best)
     if not drawn:
         return []
     constant = (
         "" if "Learning rate" in drawn else f" The learning rate was {rows[-1].get('lr', 0):g} throughout."
     )
+    compared = COMPARED if "Validation" in drawn else ""
     what = ", ".join(title.lower() for title in drawn)
     return [
         Figure(
             tuple(drawn.values()),
-            f"{what[0].upper()}{what[1:]} at the logged updates.{constant}",
+            f"{what[0].upper()}{what[1:]} at the logged updates.{constant}{compared}",
         )
     ]
 
 
-def curve(key: str, title: str, points: list[tuple[int, float]], unit: str) -> Panel:
-    """A figure of the metrics over the updates."""
+def curve(
+    key: str,
+    title: str,
+    points: list[tuple[int, float]],
+    unit: str,
+    best: tuple[int, float] | None = None,
+) -> Panel:
+    """A figure of the metrics over the updates, and of the best model's among them."""
     scale = 1000 if key == "characters_per_second" else 1
 
     def draw(axes: Axes) -> None:
         shown = np.array(thinned(points))
         axes.plot(shown[:, 0], shown[:, 1] / scale, color=MUTED, linewidth=0.6)
+        mark_best(axes, best, points[-1][0], digits=3)
         if key == "gradient_norm" and shown[:, 1].min() > 0:
             axes.set_yscale("log")
         else:
@@ -218,12 +228,6 @@ def words_under(subject: Subject, text: str) -> str:
     if not (every and subject.corpus and subject.spaced):
         return ""
     return f"{real} of {counted(every, 'word')} real ({percent(real / every)})"
-
-
-def by_validation(summary: dict[str, Any]) -> bool:
-    """Whether the best model was chosen by what was held out; runs of earlier versions tell it by what that
-    one needs for all of it."""
-    return summary.get("best_by") == VALIDATION_LOSS or bool(summary.get("validation"))
 
 
 def chosen_by(summary: dict[str, Any], seq_len: int) -> tuple[str | Span, ...]:

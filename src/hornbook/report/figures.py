@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hornbook.events import AVERAGE
+from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.report.charts import drawing
 from hornbook.runs import Run
 from hornbook.storage import write_whole
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rows = list[dict[str, Any]]
+LOWER = "\n(lower dots: on less or more text)"
 INK, ACCENT, FAINT = "#1f2937", "#b45309", "#94a3b8"
 STYLE: Any = {
     "svg.hashsalt": "hornbook",  # the same run draws the same bytes
@@ -63,8 +64,10 @@ def drawn(rows: Rows, summary: dict[str, Any], seq_len: int) -> dict[str, bytes]
         unit = f"nats over {seq_len} characters"
         draw(left, updates, [row["loss"] for row in rows], "Loss of each logged update", unit, FAINT)
         draw(right, updates, [row["smooth_loss"] for row in rows], "Smooth loss", unit, INK)
-        best = draw_validation(right, rows, seq_len) or best_smooth(summary)
-        if best:
+        draw_validation(right, rows, seq_len)
+        if best := best_validation(rows, summary, seq_len):
+            mark_best(right, *best, LOWER * is_undercut(rows, summary))
+        elif best := best_smooth(summary):
             mark_best(right, *best)
         return {name: saved(figure, name) for name in ("loss.svg", "loss.png")}
 
@@ -76,14 +79,12 @@ def saved(figure: Figure, name: str) -> bytes:
     return picture.getvalue()
 
 
-def draw_validation(axes: Axes, rows: Rows, seq_len: int) -> tuple[int, float] | None:
-    """The losses on the held-out part, in the unit of the others, and the lowest: its update, and it."""
+def draw_validation(axes: Axes, rows: Rows, seq_len: int) -> None:
+    """The losses on the held-out part, in the unit of the others, where there are some."""
     points = [(row["update"], row["validation"] * seq_len) for row in rows if "validation" in row]
-    if not points:
-        return None
-    axes.plot(*zip(*points, strict=True), color=ACCENT, linewidth=1.0, marker=".", markersize=3)
-    axes.set_title("Smooth loss, and validation (dots)", loc="left", color=INK)
-    return min(points, key=lambda point: point[1])
+    if points:
+        axes.plot(*zip(*points, strict=True), color=ACCENT, linewidth=1.0, marker=".", markersize=3)
+        axes.set_title("Smooth loss, and validation (dots)", loc="left", color=INK)
 
 
 def draw(axes: Axes, updates: list[int], losses: list[float], title: str, unit: str, colour: str) -> None:
@@ -101,19 +102,41 @@ def draw(axes: Axes, updates: list[int], losses: list[float], title: str, unit: 
     axes.margins(x=0.02)
 
 
+def by_validation(summary: dict[str, Any]) -> bool:
+    """Whether the best model was chosen by what was held out; runs of earlier versions tell it by what that
+    one needs for all of it."""
+    return summary.get("best_by") == VALIDATION_LOSS or bool(summary.get("validation"))
+
+
+def best_validation(rows: Rows, summary: dict[str, Any], seq_len: int = 1) -> tuple[int, float] | None:
+    """The update of the best model, where validation chose it, and its loss over so many characters, as it
+    was found then."""
+    if not by_validation(summary):
+        return None
+    found = (row for row in rows if "validation" in row and row["update"] == summary["best_update"])
+    return next(((row["update"], row["validation"] * seq_len) for row in found), None)
+
+
+def is_undercut(rows: Rows, summary: dict[str, Any]) -> bool:
+    """Whether a row has a lower loss than the best model had. Later evaluations read more of what is held
+    out, and the best model's is then found again on the same part, which no row tells."""
+    best = best_validation(rows, summary)
+    return best is not None and any(row.get("validation", best[1]) < best[1] for row in rows)
+
+
 def best_smooth(summary: dict[str, Any]) -> tuple[int, float] | None:
     """The update with the lowest smooth loss, and this, where the best model is of that update."""
-    if summary.get("best_by") == AVERAGE:
+    if summary.get("best_by") == AVERAGE or by_validation(summary):
         return None
     best, update = summary.get("best_smooth_loss"), summary.get("best_update")
     return (update, best) if best is not None and update else None
 
 
-def mark_best(axes: Axes, update: int, best: float) -> None:
-    """The best model's loss and its update."""
+def mark_best(axes: Axes, update: int, best: float, remark: str = "") -> None:
+    """The best model's loss and its update, and a remark under them."""
     axes.plot([update], [best], "o", color=ACCENT, markersize=4)
     axes.annotate(
-        f"best {best:.2f} at {update:,}",
+        f"best {best:.2f} at {update:,}{remark}",
         (update, best),
         xycoords="data",
         textcoords="axes fraction",
