@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hornbook import Checkpoint, Finished, Logged, Progress, Run, Sampled
+from hornbook import Checkpoint, Evaluated, Finished, Logged, Progress, Run, Sampled
 from hornbook.cli.display import (
     Display,
     JsonDisplay,
     LiveDisplay,
     PlainDisplay,
     choose_display,
+    evaluation_line,
     progress_line,
     record_of,
 )
@@ -149,6 +150,18 @@ def test_the_line_of_a_progress_tells_the_time_left():
     )
 
 
+def test_the_line_of_an_evaluation_says_on_how_much_the_loss_is_and_the_least_with_it():
+    first = Evaluated(615, 1.697, 2_000, 1.697, 615, 3.0)
+    more = Evaluated(656, 1.767, 4_000, 1.767, 656, 4.0)
+    worse = Evaluated(697, 1.79, 4_000, 1.767, 656, 5.0)
+    assert [evaluation_line(event) for event in (first, more, worse)] == [
+        "validation at 615  1.697 nats, 2.448 bits a character on 2,000 characters, the least on these",
+        "validation at 656  1.767 nats, 2.549 bits a character on 4,000 characters, the least on these",
+        "validation at 697  1.790 nats, 2.582 bits a character on 4,000 characters, least on these 1.767 "
+        "at 656",
+    ]
+
+
 # The live bar
 
 
@@ -176,6 +189,14 @@ def test_the_bar_tells_figures_and_the_newest_sample():
     ):
         assert words in shown
     assert "━" in shown
+
+
+def test_the_bar_says_on_how_much_the_evaluation_and_the_best_one_are():
+    display = LiveDisplay(25)
+    for event in (PROGRESS, Evaluated(697, 1.79, 4_000, 1.767, 656, 5.0)):
+        display.show(event)
+    shown = drawn(display)
+    assert "at 697   best 1.767 at 656   both on 4,000 characters" in shown
 
 
 def test_the_bar_is_empty_before_the_first_event():

@@ -123,13 +123,18 @@ def progress_line(event: Progress, seq_len: int) -> str:
 
 
 def evaluation_line(event: Evaluated) -> str:
-    """What the network needs for the held-out part, in a line."""
-    best = event.best_nats_per_character
-    least = "the least so far" if event.update == event.best_update else f"least {best:.3f}"
+    """What the network needs for the held-out part, in a line. Later evaluations read more of it, and the
+    best loss is that on the same characters: so their number is told, since only such losses compare."""
+    least = f"least on these {event.best_nats_per_character:.3f} at {event.best_update:,}"
     return (
-        f"validation at {event.update:,}  {cost_words(event.nats_per_character)}, {least}"
-        f"{'' if event.update == event.best_update else f' at {event.best_update:,}'}"
+        f"validation at {event.update:,}  {cost_words(event.nats_per_character)} {read_words(event)}, "
+        f"{'the least on these' if event.update == event.best_update else least}"
     )
+
+
+def read_words(event: Evaluated) -> str:
+    """How much of the held-out part an evaluation has read."""
+    return f"on {event.characters:,} characters"
 
 
 def time_left(event: Progress) -> float:
@@ -233,6 +238,7 @@ def held_out_line(event: Evaluated | None) -> list[RenderableType]:
             (cost_words(event.nats_per_character), "bold green"),
             (f" at {event.update:,}   best ", "dim"),
             f"{event.best_nats_per_character:.3f} at {event.best_update:,}",
+            (f"   both {read_words(event)}", "dim"),
         )
     ]
 
