@@ -207,6 +207,11 @@ def test_where_the_text_is_read_in_order_there_are_no_chunks():
     assert "--chunk 1" in reasons_of(of(5000), order="Shuffled")
 
 
+def test_pieces_are_told_by_their_characters():
+    why = reasons_of(of(5000), epochs=0.5, seq_len=8, chunk=3)["--order shuffled"]
+    assert why.startswith("pieces of 24 characters from all over the text")
+
+
 def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
     often, seldom = "what is seen again is soon learnt by heart", "too seldom to be learnt by heart"
     once = reasons_of(of(5000), epochs=1)
@@ -220,6 +225,9 @@ def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
 def test_the_fewer_the_updates_the_less_the_rate_falls():
     found = [advised(of(5000), updates=updates)[1][1].schedule for updates in (10, 300, 3000, 10_000)]
     assert found == ["constant", "constant", "linear:0.1", "linear:0.03"]
+    few, more = (reasons_of(of(5000), updates=updates) for updates in (10, 3000))
+    assert few["--schedule constant"].startswith("the rate stays as it is")
+    assert more["--schedule linear:0.1"].startswith("the rate falls evenly to 0.1 of itself")
 
 
 def test_the_mean_of_a_text_that_is_read_often_goes_further_back():
@@ -231,23 +239,24 @@ def test_a_rate_that_falls_to_zero_needs_no_mean():
     assert "falls to zero" in reasons_of(of(5000), epochs=2, schedule="Cosine")["--average 0.0"]
     for schedule in (None, "constant", "linear:0.1"):
         reasons = reasons_of(of(5000), epochs=2, schedule=schedule)
-        assert "predicts better" in reasons["--average 0.1"]
+        assert "the mean of the parameters over about the last 10% of the updates" in reasons["--average 0.1"]
         assert not any("to zero" in why for why in reasons.values())
 
 
 @pytest.mark.parametrize(
     ("characters", "changes", "told"),
     [
-        (200_000, {}, "as many streams as keep the cores busy"),
+        (200_000, {}, ": enough to keep the cores busy, but so few that there are many updates"),
         (3000, {}, "the text has no room for more"),
         (
             200_000,
             {"validation": 0.0001},
             "the text has no room for more",
         ),  # than a window of what is held out
-        (200_000, {"streams": 4}, "for many updates"),
-        (200_000, {"seq_len": 8}, "as many streams as keep the cores busy"),
-        (200_000, {"threads": 9}, "for many updates"),  # not as many as for each of them
+        (200_000, {"streams": 4}, "256 characters in an update: so few that there are many updates"),
+        (3, {}, "1 character in an update: the text has no room for more"),
+        (200_000, {"seq_len": 8}, ": enough to keep the cores busy, but so few that there are many updates"),
+        (200_000, {"threads": 9}, "update: so few that there are many updates"),  # not as many as for each
     ],
     ids=str,
 )

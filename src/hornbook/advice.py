@@ -27,6 +27,12 @@ class Advice:
             self.reasons.append(f"{keywords(new)}: {why}")
 
 
+def amount_words(number: float) -> str:
+    """A number of characters in words."""
+    whole = round(number)
+    return f"{whole:,} character{'s' * (whole != 1)}"
+
+
 def keywords(settings: Mapping[str, Any]) -> str:
     """Settings as the keywords of a call, each in backquotes, which the command line shows as flags."""
     return " ".join(f"`{name}={value!r}`" for name, value in settings.items())

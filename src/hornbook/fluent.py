@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from hornbook.advice import Advice
+from hornbook.advice import Advice, amount_words
 from hornbook.calibration import lengths, possible
 from hornbook.config import Schedule, cores, lower, plain, usual_rates
 from hornbook.sizing import network
@@ -60,15 +60,17 @@ def order(advice: Advice, characters: int, held_out: int) -> None:
     wanted = said.get("streams") or min(max(FEWEST, busy), MOST), said.get("seq_len") or SEQ_LEN
     seq_len = said.get("seq_len") or halved(SEQ_LEN, min(room, held_out - 1) if held_out else room)
     streams = said.get("streams") or halved(wanted[0], room // seq_len)
-    why = f"{streams * seq_len:,} characters in an update, few, for many updates"
+    why = "so few that there are many updates"
     if (streams, seq_len) != wanted:
-        why += "; the text has no room for more"
+        why = "the text has no room for more"
     elif "streams" not in said and busy <= MOST:
-        why += "; as many streams as keep the cores busy"
-    advice.take(why, streams=streams, seq_len=seq_len)
+        why = f"enough to keep the cores busy, but {why}"
+    advice.take(f"{amount_words(streams * seq_len)} in an update: {why}", streams=streams, seq_len=seq_len)
     if lower(said.get("order", "shuffled")) == "shuffled":
-        chunk = max(1, min(CHUNK, room // (seq_len * streams)))
-        advice.take("no two epochs are alike, so less is learnt by heart", order="shuffled", chunk=chunk)
+        chunk = said.get("chunk") or max(1, min(CHUNK, room // (seq_len * streams)))
+        pieces = f"pieces of {amount_words(chunk * seq_len)} from all over the text"
+        why = f"{pieces}, in another order each epoch: less is learnt by heart"
+        advice.take(why, order="shuffled", chunk=chunk)
 
 
 def halved(size: int, most: int) -> int:
@@ -88,7 +90,7 @@ def regularisation(advice: Advice, epochs: float, updates: int) -> None:
         **{name: value for name, value in values.items() if value},
     )
     advice.take(
-        f"{read}, too seldom to be learnt by heart without it",
+        f"{read}, too seldom to be learnt by heart",
         **{name: value for name, value in values.items() if not value},
     )
 
@@ -97,30 +99,36 @@ def rates(advice: Advice, updates: float) -> None:
     """The learning rate of a training of so many updates, and that of U."""
     optimizer = optimizer_of(advice)
     trials = optimizer == ADAM
-    advice.take("that of the trials" if trials else f"what is usual for {optimizer}", lr=rate_of(advice))
+    best = "did best in the trials of docs/fluent.md"
+    advice.take(best if trials else f"what is usual for {optimizer}", lr=rate_of(advice))
     if trials:
         advice.take(
-            "times that for U, whose rows wait for their characters: the fewer updates, the longer its steps",
+            "times the rate for U, the weights that the input characters choose: each waits for its "
+            "character, so the fewer the updates, the longer its steps",
             input_rate=float(min(max(float(f"{TRAVEL / updates:.2g}"), INPUT_RATE[0]), INPUT_RATE[1])),
         )
     else:
-        advice.take(f"another rate for U is tried with {ADAM} alone", input_rate=1.0)
+        advice.take(f"U has the rate of all else: another is tried with {ADAM} alone", input_rate=1.0)
 
 
 def course(advice: Advice, epochs: float, updates: float) -> None:
     """How the rate goes on in so many epochs and updates, and whether the last parameters are the model, or
     their mean."""
     end = float(f"{END / updates:.1g}")
+    falls = f"the rate falls evenly to {end:g} of itself, and less far in fewer updates"
+    why = "the rate stays as it is in so few updates" if end >= 1 else falls
     advice.take(
-        "the fewer the updates, the longer the last steps stay: what comes to rest learns no more",
-        schedule="constant" if end >= 1 else f"linear:{end:g}",
+        f"{why}: what comes to rest learns no more", schedule="constant" if end >= 1 else f"linear:{end:g}"
     )
     if Schedule.parse(lower(advice.given["schedule"])).ends_at_zero:
-        advice.take("where the rate falls to zero, the last parameters have come to rest", average=0.0)
+        why = "where the rate falls to zero, the last parameters have come to rest: a mean is no better"
+        advice.take(why, average=0.0)
     else:
+        share = up_to(AVERAGE, epochs)
         advice.take(
-            "where the last steps stay long, the mean over this share of them predicts better than their end",
-            average=up_to(AVERAGE, epochs),
+            f"the model is the mean of the parameters over about the last {share:.0%} of the updates: it "
+            "predicts better where the last steps are still long",
+            average=share,
         )
 
 

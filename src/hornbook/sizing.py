@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hornbook.advice import Advice
+from hornbook.advice import Advice, amount_words
 from hornbook.calibration import Trial, lengths, possible
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import why_not_mixed
@@ -81,7 +81,7 @@ def tell(advice: Advice, reach: Reach, size: ModelSettings) -> None:
     """Advise a size, and why."""
     read, weights = reach.characters(size), multiplied(size)
     why = "the largest that text and time suffice for" if reach.suffices(size) else "the smallest"
-    each = f"{read:,.0f} characters to read here, {read / weights:,.3g} for each weight"
+    each = f"{amount_words(read)} to read here, {read / weights:,.3g} for each weight"
     advice.take(
         "it learns more in a time than an LSTM or a vanilla network that does as much work", cell=size.cell
     )

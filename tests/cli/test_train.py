@@ -613,3 +613,8 @@ def test_a_preset_that_is_named_is_told_in_a_line_too(hornbook, book, preset):
     done = hornbook("train", book, *SMALL[:-1], "--updates", 3, "--streams", 2, "--preset", preset)
     assert done.out.startswith(f"preset {preset.lower()}")
     assert "of 2 × 5 losses" in done.out.splitlines()[0]
+
+
+def test_one_loss_is_told_as_one(hornbook, book):
+    how = ("--seq-len", 1, "--updates", 3, "--sample-length", 9, "--preset", "classic")
+    assert "the sum of 1 loss, clip" in hornbook("train", book, "--hidden", 4, *how).out.splitlines()[0]

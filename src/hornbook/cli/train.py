@@ -231,10 +231,11 @@ def preset_words(training: TrainingSettings) -> str:
     """Which recipe is taken, and what it is, in a line."""
     usual = " (what is usual today)" if training.preset == "plain" else ""
     schedule = "" if training.schedule == "constant" else f" {training.schedule}"
-    losses = f"{training.streams} × {training.seq_len}" if training.streams > 1 else f"{training.seq_len}"
+    each = f"{training.seq_len} loss{'es' * (training.streams * training.seq_len > 1)}"
+    losses = f"{training.streams} × {each}" if training.streams > 1 else each
     return (
         f"preset {training.preset}{usual}: {training.optimizer} at {training.lr:g}{schedule}, "
-        f"the {training.objective} of {losses} losses, clip {training.clip}"
+        f"the {training.objective} of {losses}, clip {training.clip}"
     )
 
 
