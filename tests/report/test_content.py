@@ -16,7 +16,7 @@ from hornbook.report.content import report_of
 from hornbook.report.course import milestones
 from hornbook.report.document import Beside, Code, Document, Figure, Note, Passage, Table, equation, runs_of
 from hornbook.report.inside import liveliest, toned
-from hornbook.report.setting import command, length
+from hornbook.report.setting import command
 from hornbook.report.subject import Subject
 from hornbook.report.wording import duration, error_of, listed, percent, ratio
 from hornbook.report.writing import copied
@@ -156,12 +156,6 @@ def test_the_command_reads_the_text_as_it_was_read(tmp_path, name, how, told):
     text = hornbook.read_text(path, **how)
     run = hornbook.train(text, out=tmp_path / "run", quiet=True, hidden=3, seq_len=4, updates=150)
     assert told in command(Subject(run)) + " "
-
-
-def test_a_run_that_was_made_longer_is_told_and_trained_again_as_long(run):
-    longer = hornbook.resume(run.folder, updates="+50", quiet=True)
-    assert "--updates 450" in command(Subject(longer))
-    assert length(Subject(longer)) == "450 updates, longer than the 400 that were asked for at first"
 
 
 def test_no_path_of_this_machine_is_in_a_report(document, trained):

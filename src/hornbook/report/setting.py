@@ -32,6 +32,7 @@ from hornbook.report.document import (
     say,
     spans,
 )
+from hornbook.report.length import length, longer
 from hornbook.report.recipe import descent, network, order, recipe, start
 from hornbook.report.subject import LARGEST, Subject
 from hornbook.report.wording import counted, duration, listed, loss_words
@@ -134,18 +135,6 @@ def setting(subject: Subject) -> Section:
     )
 
 
-def length(subject: Subject) -> str:
-    """How many updates were made, and what was asked for."""
-    training, made = subject.run.config.training, counted(subject.updates, "update")
-    early = f", ended by {counted(training.patience, 'evaluation')} without a new best"
-    ended = early if subject.summary.get("stopped_early") else ""
-    if training.minutes:
-        return f"{made}, as many as {training.minutes:g} minutes allowed{ended}"
-    if longer(subject):
-        return f"{made}, longer than the {training.updates:,} that were asked for at first{ended}"
-    return f"{subject.updates:,} of {counted(training.updates, 'update')}{ended}"
-
-
 def held_out(subject: Subject) -> str:
     """What is held out, and how often the network is evaluated on it."""
     training, characters = subject.run.config.training, subject.run.config.text["characters"]
@@ -225,12 +214,6 @@ def asked(subject: Subject) -> TrainingSettings:
     """The settings that a run was trained with, with the updates that it made where it went on for longer."""
     training = subject.run.config.training
     return replace(training, updates=subject.updates, minutes=0.0) if longer(subject) else training
-
-
-def longer(subject: Subject) -> bool:
-    """Whether a run went on for longer than its settings say."""
-    training = subject.run.config.training
-    return not training.minutes and subject.updates > training.updates
 
 
 def flags(model: ModelSettings, training: TrainingSettings) -> list[str]:
