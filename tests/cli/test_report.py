@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from hornbook.cli.compare import fitting
+from hornbook.cli.compare import FOLDED, fitting
 
 
 def test_a_report_is_written_into_the_run_and_named(hornbook, run):
@@ -87,6 +87,27 @@ def test_runs_are_compared_here_and_on_a_page(hornbook, run, copy):
     page = (run.parents[1] / "compare.html").read_text()
     assert "<svg" in page
     assert "lr 0.3" in page
+
+
+def test_in_a_pipe_lines_are_folded_and_a_wide_table_is_turned(hornbook, book, folder):
+    how = ("--seq-len", 5, "--sample-length", 300, "--quiet", "--validation", 0.1)
+    other = (
+        "--optimizer",
+        "adam",
+        "--schedule",
+        "linear:0.25",
+        "--clip",
+        "norm:0.75",
+        "--init",
+        "orthogonal",
+    )
+    hornbook("train", book, *how, "--updates", 30, "--hidden", 8, "--out", "a")
+    hornbook("train", book, *how, "--updates", 40, "--hidden", 9, *other, "--out", "b")
+    told = hornbook("compare", "a", "b")
+    assert told.code == 0
+    assert max(map(len, told.out.splitlines())) <= FOLDED
+    assert next(line.split() for line in told.out.splitlines() if "run" in line.split()) == ["run", "a", "b"]
+    assert any(line.split() == ["schedule", "constant", "linear:0.25"] for line in told.out.splitlines())
 
 
 @pytest.fixture

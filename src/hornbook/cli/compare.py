@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from hornbook.report.document import Document, Passage
 
-NARROWEST = 36  # letters in a passage's line, on a terminal
+NARROWEST = 36  # letters in a passage's line
+FOLDED = 100  # columns, where no terminal has a width of its own
 
 
 def compare(
@@ -66,10 +68,11 @@ def show(document: Document) -> None:
     from rich.table import Table as Printed
     from rich.text import Text
 
-    from hornbook.cli.words import console_for_tables
+    from hornbook.cli.words import console_for_tables, plain_console
     from hornbook.report.document import Beside, Note, Table
 
-    console = console_for_tables()
+    tables = console_for_tables()  # in a file or a pipe, no cell is cut
+    console = tables if sys.stdout.isatty() else plain_console(width=FOLDED)
     for block in (block for section in document.sections for block in section.blocks):
         if isinstance(block, Note):
             console.print(printable("".join(span.text for span in block.spans)))
@@ -81,7 +84,7 @@ def show(document: Document) -> None:
                 printed.add_column(printable(head), justify="right" if place else "left", overflow="fold")
             for row in rows:
                 printed.add_row(*(Text(printable(cell)) for cell in row))
-            console.print(printed)
+            tables.print(printed)
         if isinstance(block, Beside):
             together = max(1, console.width // NARROWEST)
             for start in range(0, len(block.passages), together):
