@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +19,7 @@ from hornbook.events import Logged
 from hornbook.facade import train_into
 from hornbook.fluent import RATE, advise
 from hornbook.parameters import multiplied
-from hornbook.sizing import EPOCHS, LEAST, MIXED, READ, SIZES
+from hornbook.sizing import EPOCHS, LEAST, MIXED, READ, ROUNDS, SIZES
 from hornbook.streams import Streams
 
 
@@ -146,6 +148,57 @@ def test_a_fast_machine_gets_a_larger_network_than_a_slow_one(speed):
         sizes.append(multiplied(model))
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
+
+
+def test_what_is_gone_of_the_time_and_what_figures_take_is_not_counted(speed):
+    speed(0.01)
+    text, how = of(50_000), {"preset": "fluent", "engine": "native", "minutes": 3, "most_epochs": 0}
+
+    def read(gone: float = 0.0, figures: float = 0.0) -> float:
+        advice = advise(text, how, time.perf_counter() - gone, lambda: figures)
+        told = next(reason for reason in advice.reasons if "characters to read" in reason)
+        chosen = {name: value for name, value in advice.given.items() if name != "minutes"}
+        weights = multiplied(possible(text, **chosen)[0])
+        return float(told.split(": ")[-1].split()[0].replace(",", "")) * weights
+
+    whole = read()
+    assert read(gone=135) == pytest.approx(whole / 4, rel=0.05)
+    assert read(figures=135) == pytest.approx(whole / 4, rel=0.05)
+    assert read(gone=135, figures=90) == pytest.approx(whole * 0.01 / (0.95 * 180), rel=0.05)  # an update
+
+
+def test_where_hardly_any_time_is_left_mixed_is_measured_once(monkeypatch, mixed):
+    mixed(lambda hidden: 2.0, seconds=0.01)
+    measured, takes = list[str](), Trial.seconds_of_an_update
+
+    def counted(trial: Trial, left: float) -> float:
+        measured.append(trial.training.dtype)
+        return takes(trial, left)
+
+    monkeypatch.setattr(Trial, "seconds_of_an_update", counted)
+    how = {"preset": "fluent", "engine": "native", "minutes": 3, "hidden": 256, "layers": 1}
+    for gone, rounds in ((0, ROUNDS), (200, 1)):
+        measured.clear()
+        advise(of(5000), how, time.perf_counter() - gone)
+        assert measured == ["float32", *["float32", "mixed"] * rounds]
+
+
+@pytest.mark.parametrize("command", [False, True])
+def test_the_figures_are_rehearsed_once(tmp_path, monkeypatch, speed, command):
+    rehearsals = list[str]()
+    for name in ("hornbook.facade.rehearsed", "hornbook.report.figures.rehearsed"):
+        monkeypatch.setattr(name, lambda name=name: rehearsals.append(name) or 0.0)
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    speed(1e-3)
+    how = {"preset": "fluent", "minutes": 0.01, "hidden": 4, "layers": 1, "engine": "reference"}
+    (tmp_path / "page.txt").write_text("a sentence like any other, and another one.\n" * 5)
+    if command:
+        typed = [part for name, value in how.items() for part in (f"--{name}", str(value))]
+        where = [str(tmp_path / "page.txt"), "--out", str(tmp_path / "run"), "--quiet"]
+        assert CliRunner().invoke(app, ["train", *where, *typed]).exit_code == 0
+    else:
+        train(read_text(tmp_path / "page.txt"), out=tmp_path / "run", quiet=True, **how)
+    assert len(rehearsals) == 1
 
 
 def test_a_short_text_ends_a_training_by_time_before_it_is_learnt_by_heart(speed):

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,9 @@ def train(
     ancestor = None if start is None else Ancestor.of(start)
     folder = choose_folder(text.name, out, name)
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
-    advice = advise(text, changes)
-    planned = arranged(text, begun=begun, figures=rehearsed, ahead=yardsticks.ahead, **advice.given)
+    figures = cache(rehearsed)
+    advice = advise(text, changes, begun, figures)
+    planned = arranged(text, begun=begun, figures=figures, ahead=yardsticks.ahead, **advice.given)
     warn(dtype_words(changes.get("dtype"), *planned[:2]), overlap(ancestor, text, planned[1]))
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None

@@ -8,7 +8,9 @@ made already is left as it is, and the others follow it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from hornbook.advice import Advice, amount_words
@@ -34,9 +36,16 @@ DECAY = ((4, 0.0), (math.inf, 200.0))  # likewise: weight decay, times the updat
 MOST_DECAY = 0.5  # at most
 
 
-def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
+def advise(
+    text: Text,
+    changes: Mapping[str, Any],
+    begun: float | None = None,
+    figures: Callable[[], float] = lambda: 0.0,
+) -> Advice:
     """What is advised for a training on a text, beside the settings that are made; nothing, unless their
-    preset is fluent. Raises what `settings` raises."""
+    preset is fluent. Minutes count from `begun`, and leave free the seconds that `figures` tells, as in
+    `arranged`. Raises what `settings` raises."""
+    begun = time.perf_counter() if begun is None else begun
     advice = Advice({name: plain(value) for name, value in changes.items() if value is not None})
     said = advice.said
     if lower(said.get("preset", "")) != NAME:
@@ -46,11 +55,19 @@ def advise(text: Text, changes: Mapping[str, Any]) -> Advice:
     training = possible(text, **lengths(said)[1])[1]
     characters = trained_on(len(text), training)
     order(advice, characters, len(text) - characters)
-    reach, size = network(advice, text, characters)
+    reach, size = network(advice, text, characters, partial(seconds_left, advice, begun, figures))
     regularisation(advice, reach.characters(size) / reach.epoch, reach.updates)
     rates(advice, reach.characters(size) / reach.update)
     course(advice, reach.characters(size) / reach.epoch, reach.characters(size) / reach.update)
     return advice
+
+
+def seconds_left(advice: Advice, begun: float, figures: Callable[[], float]) -> float:
+    """What is left of the minutes of a training, or any time where it has a number of updates."""
+    if "minutes" not in advice.given:
+        return math.inf
+    over = begun + 60 * float(advice.given["minutes"]) - figures()
+    return over - time.perf_counter()
 
 
 def order(advice: Advice, characters: int, held_out: int) -> None:

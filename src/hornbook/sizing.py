@@ -8,7 +8,8 @@ is given: for minutes, at the speed of this machine.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,13 +21,14 @@ from hornbook.parameters import multiplied
 from hornbook.streams import Streams
 from hornbook.text import Text
 
-LEARNING = 0.95  # of the time; samples and evaluations have the rest
+LEARNING = 0.95  # of the time left; samples and evaluations have the rest
 THOROUGH = 200.0  # seconds that are planned by one second of measuring, and longer times too
 SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
 MIXED = 256  # units, from which on mixed is faster,
 WORTH = 1.1  # and times as fast, at least, to round products for it
 MEASURED = 10.0  # seconds that such a measuring would plan: a twentieth of one is enough,
-ROUNDS = 4  # so often
+ROUNDS = 4  # so often, or as often as fits in this share of the time left
+SHARE = 0.1
 READ = 4  # characters that are read for each weight, at least
 LEARNT = 10  # weights for each character of the text, at most
 EPOCHS = 25  # in a time; more are learnt by heart
@@ -64,12 +66,15 @@ class Reach:
         return max(filter(self.suffices, sizes), key=multiplied, default=sizes[0])
 
 
-def network(advice: Advice, text: Text, characters: int) -> tuple[Reach, ModelSettings]:
+def network(
+    advice: Advice, text: Text, characters: int, left: Callable[[], float]
+) -> tuple[Reach, ModelSettings]:
     """The network and its numbers: a size by the speed of float32, and once more by that of mixed, where a
-    network of that size gains by it."""
+    network of that size gains by it. `left` tells the seconds that are left of a time."""
     model, training = possible(text, **lengths({"dtype": "float32", **advice.given})[1])
-    reach, sizes = reach_of(advice.given, text, characters, model, training), choices(advice, model)
-    gain = precision(advice, text, reach.largest(sizes))
+    reach = reach_of(advice.given, text, characters, model, training, left)
+    sizes = choices(advice, model)
+    gain = precision(advice, text, reach.largest(sizes), left)
     reach = replace(reach, work=reach.work * gain)
     size = reach.largest(sizes)
     tell(advice, reach, size)
@@ -109,9 +114,15 @@ def choices(advice: Advice, model: ModelSettings) -> list[ModelSettings]:
 
 
 def reach_of(
-    given: Mapping[str, Any], text: Text, characters: int, model: ModelSettings, training: TrainingSettings
+    given: Mapping[str, Any],
+    text: Text,
+    characters: int,
+    model: ModelSettings,
+    training: TrainingSettings,
+    left: Callable[[], float],
 ) -> Reach:
-    """How much is read in the length that is given; for minutes, the speed of this machine is measured."""
+    """How much is read in the length that is given; for minutes, the speed of this machine is measured, and
+    what that and all before it took is not counted."""
     updates = Streams.of(characters, training).updates_per_epoch
     update = training.streams * training.seq_len
     reach = Reach(characters, update, updates)
@@ -119,14 +130,14 @@ def reach_of(
         return replace(reach, most=given["updates"] * update)
     if "epochs" in given:
         return replace(reach, most=given["epochs"] * reach.epoch)
-    seconds = LEARNING * 60 * given["minutes"]
-    took = Trial(text, model, training).seconds_of_an_update(min(seconds, THOROUGH))
+    took = Trial(text, model, training).seconds_of_an_update(min(LEARNING * left(), THOROUGH))
+    seconds = max(LEARNING * left(), took)  # one update is made in any case
     work = seconds / took * update * multiplied(model)
     often = given.get("most_epochs", max(EPOCHS, LEAST / updates)) or math.inf
     return replace(reach, most=often * reach.epoch, work=work)
 
 
-def precision(advice: Advice, text: Text, size: ModelSettings) -> float:
+def precision(advice: Advice, text: Text, size: ModelSettings, left: Callable[[], float]) -> float:
     """In which numbers a network of a size makes its products; how many times as fast as before that is."""
     if "dtype" in advice.said:
         return 1.0
@@ -135,7 +146,7 @@ def precision(advice: Advice, text: Text, size: ModelSettings) -> float:
     if not why and size.hidden < MIXED:
         why = f"mixed is faster from {MIXED} units a layer on"
     if not why:
-        gain = gain_of_mixed(asked, text)
+        gain = gain_of_mixed(asked, text, SHARE * left())
         if gain > WORTH:
             advice.take(f"{gain:.1f} times as fast here as float32, and learns as much", dtype="mixed")
             return gain
@@ -144,16 +155,14 @@ def precision(advice: Advice, text: Text, size: ModelSettings) -> float:
     return 1.0
 
 
-def gain_of_mixed(asked: Mapping[str, Any], text: Text) -> float:
-    """How many times as fast as in float32 a network is trained. The two take turns, and the best of each
-    counts: other programs may disturb a few."""
-    trials = {}
+def gain_of_mixed(asked: Mapping[str, Any], text: Text, seconds: float) -> float:
+    """How many times as fast as in float32 a network is trained. The two take turns, as often as so many
+    seconds allow, and the best of each counts: other programs may disturb a few."""
+    begun, trials, rounds = time.perf_counter(), {}, list[dict[str, float]]()
     for dtype in ("float32", "mixed"):
         model, training = possible(text, **lengths({**asked, "dtype": dtype})[1])
         trials[dtype] = Trial(text, model, training)
-    rounds = [
-        {dtype: trial.seconds_of_an_update(MEASURED) for dtype, trial in trials.items()}
-        for _ in range(ROUNDS)
-    ]
+    while not rounds or (len(rounds) < ROUNDS and time.perf_counter() - begun < seconds):
+        rounds.append({dtype: trial.seconds_of_an_update(MEASURED) for dtype, trial in trials.items()})
     fastest = {dtype: min(took[dtype] for took in rounds) for dtype in trials}
     return fastest["float32"] / fastest["mixed"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 SIGNALLED = 128  # and the signal's number, is the exit code
 SHOWN = 20  # new characters, in the line about them
 Flag = typer.Option
+
+
+class Clock(NamedTuple):
+    """The moment from which minutes count, and what tells the seconds of them that figures will take."""
+
+    begun: float
+    figures: Callable[[], float]
 
 
 @with_settings
@@ -62,6 +71,7 @@ def train(
     from hornbook.facade import train_into
     from hornbook.fluent import advise
     from hornbook.folders import choose_folder
+    from hornbook.report.figures import rehearsed
 
     begun = time.perf_counter()
     if config and preset:
@@ -76,8 +86,9 @@ def train(
     said = typed
     typed = ancestor.usual(typed) if ancestor and not old else {**shape_of(old), **typed}
     text, typed = begin(ancestor, text, typed)
-    advice = Advice({}) if old else advise(text, with_engine(typed))
-    arranged = again(old, config, typed, text, begun) if old and config else anew(advice.given, text, begun)
+    by = Clock(begun, cache(rehearsed))
+    advice = Advice({}) if old else advise(text, with_engine(typed), *by)
+    arranged = again(old, config, typed, text, by) if old and config else anew(advice.given, text, by)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
     for sentence in filter(None, (*idle(said, arranged[1]), overlap(ancestor, text, arranged[1]))):
         warn(sentence)
@@ -92,16 +103,15 @@ def train(
     conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
-def anew(typed: dict[str, Any], text: Text, begun: float) -> Arranged:
+def anew(typed: dict[str, Any], text: Text, by: Clock) -> Arranged:
     """The settings and the plan of a new training."""
     from hornbook.calibration import arranged
-    from hornbook.report.figures import rehearsed
     from hornbook.yardsticks import ahead
 
-    return arranged(text, begun=begun, figures=rehearsed, ahead=ahead, **with_engine(typed))
+    return arranged(text, begun=by.begun, figures=by.figures, ahead=ahead, **with_engine(typed))
 
 
-def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: float) -> Arranged:
+def again(old: Config, config: Path, typed: dict[str, Any], text: Text, by: Clock) -> Arranged:
     """The settings of the run that is to be repeated, with those that were typed; by its plan, unless it is
     typed how long."""
     from hornbook.calibration import LENGTHS, planned
@@ -119,7 +129,7 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, begun: f
         return planned(text, read_plan(config.parent) if kept else (), {**table, **typed})
     by_time = bool(old.training.minutes) or "minutes" in typed
     dropped = (*LENGTHS, *RHYTHM) if by_time else LENGTHS
-    return anew({**{k: v for k, v in table.items() if k not in dropped}, **typed}, text, begun)
+    return anew({**{k: v for k, v in table.items() if k not in dropped}, **typed}, text, by)
 
 
 def with_engine(typed: dict[str, Any]) -> dict[str, Any]:
