@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hornbook import calibration
+from hornbook import calibration, parameters
 from hornbook.calibration import Trial, arranged, cost, planned
 from hornbook.engines import ENGINES, Advance
 from hornbook.engines.interface import Floats
@@ -161,6 +161,18 @@ def test_a_step_that_takes_a_good_part_of_the_time_is_not_made_again(
     taken = iter((9.0,))
     monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken))
     assert Trial(prose, model, training).seconds_of_an_update(60) > 60
+
+
+def test_no_orthogonal_matrix_is_made_to_measure_a_speed(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("made")
+
+    model, training, _ = arranged(prose, "plain", updates=1000, **SMALL)
+    assert training.init == "orthogonal"
+    monkeypatch.setitem(parameters.STARTS, "orthogonal", never)
+    assert Trial(prose, model, training).seconds_of_an_update(60) > 0
 
 
 def test_a_cost_is_that_of_a_unit_and_of_what_comes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
