@@ -106,24 +106,24 @@ def test_logits_of_any_size_do_not_overflow_and_are_not_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "named"),
+    ("name", "value"),
     [
-        ({"temperature": -0.1}, "temperature"),
-        ({"temperature": 101}, "temperature"),
-        ({"temperature": math.nan}, "temperature"),
-        ({"temperature": math.inf}, "temperature"),
-        ({"temperature": "hot"}, "temperature"),
-        ({"top_p": "wide"}, "top-p"),
-        ({"top_k": -1}, "top-k"),
-        ({"top_k": 1.5}, "top-k"),
-        ({"top_p": 0}, "top-p"),
-        ({"top_p": 1.01}, "top-p"),
-        ({"top_p": math.nan}, "top-p"),
+        ("temperature", -0.1),
+        ("temperature", 101),
+        ("temperature", math.nan),
+        ("temperature", math.inf),
+        ("temperature", "hot"),
+        ("top_p", "wide"),
+        ("top_k", -1),
+        ("top_k", 1.5),
+        ("top_p", 0),
+        ("top_p", 1.01),
+        ("top_p", math.nan),
     ],
 )
-def test_a_choice_out_of_range_is_refused_by_name(values: dict[str, Any], named: str) -> None:
-    with pytest.raises(SettingError, match=rf"{named} is .*expected"):
-        Choice(**values)  # type: ignore[arg-type]
+def test_a_choice_out_of_range_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(SettingError, match=rf"`{name}` is .*expected"):
+        Choice(**{name: value})  # type: ignore[arg-type]
 
 
 @given(
