@@ -28,7 +28,7 @@ SMALL = {"hidden": 9, "seq_len": 8, "streams": 1, "engine": "reference", "quiet"
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch):
     """No figures: they take longer than the training."""
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
 
 
 @pytest.fixture(

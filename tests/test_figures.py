@@ -153,6 +153,16 @@ def test_without_rows_nothing_is_drawn(tmp_path):
     assert not list(run.folder.glob("loss.*"))
 
 
+def test_nothing_is_drawn_into_a_folder_that_is_not_the_runs_any_more(tmp_path):
+    def lost(name):
+        raise StorageError(f"{name}: another folder")
+
+    run = run_of(tmp_path / "a", ROWS)
+    with pytest.raises(StorageError, match=r"loss\.svg: another folder"):
+        loss_figure(run, lost)
+    assert not list(run.folder.glob("*loss*"))
+
+
 def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path):
     import matplotlib as mpl
 

@@ -95,7 +95,7 @@ def test_each_choice_is_told_with_its_reason_in_a_line_that_can_be_typed():
 
 def test_the_reasons_name_keywords_in_python_and_flags_on_the_command_line(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     (tmp_path / "book.txt").write_text(of(3000)[:])
     how = {"updates": 2, "hidden": 9, "engine": "reference", "out": "python"}
     train(read_text("book.txt"), preset="fluent", **how)
@@ -227,7 +227,7 @@ def test_a_text_of_a_page_is_read_often_enough_to_learn_from_it(speed):
 def test_a_run_that_goes_on_and_one_by_its_config_read_a_short_text_no_more_often(
     tmp_path, monkeypatch, speed
 ):
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     monkeypatch.setattr("hornbook.facade.rehearsed", lambda: 0.0)
     monkeypatch.setattr("hornbook.report.figures.rehearsed", lambda: 0.0)
     monkeypatch.setattr("hornbook.plan.FIRST", 0.0)  # the clock is looked at after the first updates
@@ -409,7 +409,7 @@ def test_wrong_settings_are_refused_as_ever():
 def test_a_run_keeps_what_was_chosen_and_its_config_repeats_it_without_choosing(tmp_path, monkeypatch):
     text = tmp_path / "book.txt"
     text.write_text("a sentence like any other, and another one.\n" * 100)
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     run = train(read_text(text), "fluent", epochs=0.5, out=tmp_path / "run", quiet=True)
     assert run.config.training.preset == "fluent"
     assert run.config.model.cell == "gru"

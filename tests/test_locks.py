@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from socket import gethostname
 import pytest
 
 from hornbook import RunFolderError, StorageError, locks
+from hornbook.errors import PlaceError
 from hornbook.locks import LOCK, PAUSE, TRIES, Lock, locked, sign, under_way
 
 HOLDING = """
@@ -165,6 +167,66 @@ def test_who_only_looks_takes_nobody_the_lock(tmp_path):
     finally:
         over.set()
         thread.join()
+
+
+# The folder that was locked, and no other
+
+
+def test_another_folder_of_the_same_name_is_told_and_its_lock_left_alone(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    lock = Lock(folder)
+    assert lock.to_write("rows") == folder / "rows"
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(StorageError, match=r"rows cannot be written, because the folder .*a is gone"):
+        lock.to_write("rows")
+    folder.mkdir()
+    with pytest.raises(StorageError, match=r"a is not this run's folder any more: .*another one is in"):
+        lock.to_write("rows")
+    with Lock(folder):
+        lock.release()
+        assert under_way(folder)
+    assert (tmp_path / "moved" / LOCK).exists()
+
+
+def test_a_folder_that_is_deleted_and_made_anew_is_another_one(tmp_path):
+    folder = tmp_path / "a"
+    for _ in range(20):  # a number that is free is given to the next folder
+        folder.mkdir()
+        with Lock(folder) as lock:
+            shutil.rmtree(folder)
+            folder.mkdir()
+            assert not lock.is_there()
+        folder.rmdir()
+
+
+def test_a_lock_whose_file_is_deleted_is_taken_again(tmp_path):
+    with Lock(tmp_path) as lock:
+        (tmp_path / LOCK).unlink()
+        lock.check()
+        assert under_way(tmp_path)
+        assert (tmp_path / LOCK).read_text().startswith(f"process {os.getpid()} on ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_has_locked_it_since_its_file_was_deleted_keeps_it(tmp_path):
+    lock = Lock(tmp_path)
+    (tmp_path / LOCK).unlink()
+    with Lock(tmp_path):
+        with pytest.raises(StorageError, match=r"lock was deleted, and meanwhile .* is being trained by"):
+            lock.to_write("rows")
+        lock.release()
+        assert under_way(tmp_path)
+
+
+def test_a_folder_that_became_a_file_is_released(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    with Lock(folder) as lock:
+        shutil.rmtree(folder)
+        folder.touch()
+        with pytest.raises(PlaceError, match="Not a directory"):
+            lock.check()
 
 
 def test_a_folder_that_is_gone_is_a_storage_error():

@@ -130,7 +130,7 @@ EACH = [  # of Python: a call that is refused, what it says; how the command lin
 def folder(tmp_path, monkeypatch):
     """A folder with texts and a run, and one whose rows are lost."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     Path("cats.txt").write_text(CATS[:])
     Path("greek.txt").write_text("αβγ" * 200)
     Path("latin.txt").write_bytes("café au lait".encode("latin-1") * 20)

@@ -18,7 +18,7 @@ import pytest
 import safetensors
 
 import hornbook
-from hornbook import RunFolderError, SettingError, StorageError, validation
+from hornbook import RunFolderError, SettingError, StorageError, resuming, validation
 from hornbook import training as training_module
 from hornbook.calibration import arranged
 from hornbook.cells import CELLS
@@ -27,7 +27,7 @@ from hornbook.cli.display import Display
 from hornbook.config import LONGEST
 from hornbook.engines import ENGINES
 from hornbook.engines.native import ISA_VARIABLE, core, levels, load
-from hornbook.events import Planned
+from hornbook.events import Checkpoint, Evaluated, Finished, Logged, Planned, Progress, Sampled
 from hornbook.facade import resume_into, train_into
 from hornbook.locks import Lock
 from hornbook.optimizers import OPTIMIZERS
@@ -52,7 +52,7 @@ WEIGHTS = ("best.safetensors", "last.safetensors", "samples.jsonl")
 def one_update_a_slice(monkeypatch):
     """So that a run can be stopped after any update; and no figures."""
     monkeypatch.setattr(training_module, "SLICE_SECONDS", 0.0)
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     monkeypatch.setattr("hornbook.facade.rehearsed", lambda: 0.0)
 
 
@@ -681,6 +681,85 @@ def test_seconds_that_cannot_be_do_not_keep_a_run_from_being_saved(tmp_path, sec
     (run.folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert 0 <= spent(run, saved, {}) <= 60 * LONGEST
     assert further(run.folder).summary["finished"]
+
+
+# Another folder in its place
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """All that lies in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class Swapping(Display):
+    """At the first event of a kind, moves the folder `a` away, and puts a copy of `other` in its place."""
+
+    def __init__(self, home: Path, kind: type | None = None) -> None:
+        super().__init__(4)
+        self.home, self.kind = home, kind
+
+    def show(self, event) -> None:
+        if self.kind and isinstance(event, self.kind):
+            self.swap()
+
+    def swap(self, *_) -> None:
+        if not (self.home / "moved").exists():
+            (self.home / "a").rename(self.home / "moved")
+            shutil.copytree(self.home / "other", self.home / "a")
+
+
+@pytest.fixture(params=["an empty folder", "another run"])
+def other(tmp_path, request):
+    """What takes the place of a run's folder."""
+    if request.param == "another run":
+        start(tmp_path / "other", Ending(9), seed=5, validation=0.2)
+        (tmp_path / "other" / "lock").write_text("process 1 on elsewhere\n")
+    else:
+        (tmp_path / "other").mkdir()
+    return tmp_path / "other"
+
+
+def train_swapped(home: Path, display: Display) -> None:
+    """A training in the folder `a` that stops with an error because that is another one."""
+    planned = arranged(TEXT, **{"preset": "classic", **SMALL, "validation": 0.2})
+    told = r"(?s)a is not this run's folder any more: .*place; nothing is .*\nif it was moved, .* NEWPLACE"
+    with pytest.raises(StorageError, match=told) as lost:
+        train_into(home / "a", TEXT, planned, display, save_every=1e-9)
+    assert lost.value.exit_code == 1
+    assert everything(home / "a") == everything(home / "other")
+
+
+@pytest.mark.parametrize("kind", [Logged, Sampled, Evaluated, Checkpoint, Progress, Finished])
+def test_a_training_writes_nothing_into_another_folder_in_the_place_of_its_own(tmp_path, other, kind):
+    train_swapped(tmp_path, Swapping(tmp_path, kind))
+    (tmp_path / "moved" / "lock").unlink(missing_ok=True)
+    assert timeless(further(tmp_path / "moved")) == timeless(start(tmp_path / "whole", validation=0.2))
+
+
+@pytest.mark.parametrize("stage", ["hornbook.facade.loss_figure", "hornbook.yardsticks.measured"])
+def test_nor_its_figures_and_yardsticks(tmp_path, monkeypatch, other, stage):
+    display = Swapping(tmp_path)
+    monkeypatch.setattr(stage, lambda *_: display.swap() or {"found": True})
+    train_swapped(tmp_path, display)
+
+
+def test_nor_its_plan(tmp_path, other):
+    planned = arranged(TEXT, **{**SMALL, "minutes": 0.02, "updates": None, "preset": "classic"})
+    with pytest.raises(StorageError, match="is not this run's folder any more"):
+        train_into(tmp_path / "a", TEXT, planned, Swapping(tmp_path, Planned))
+    assert everything(tmp_path / "a") == everything(other)
+
+
+@pytest.mark.parametrize("kind", [Checkpoint, None])
+def test_nor_does_a_training_that_goes_on(tmp_path, monkeypatch, other, kind):
+    start(tmp_path / "a", Ending(12), validation=0.2)
+    display, plan_on = Swapping(tmp_path, kind), resuming.plan_on
+    if kind is None:  # while it is being taken up
+        monkeypatch.setattr(resuming, "plan_on", lambda *how: display.swap() or plan_on(*how))
+    with pytest.raises(StorageError, match="is not this run's folder any more"):
+        resume_into(Run(tmp_path / "a"), Further(), display, pytest.fail, 0.0, save_every=1e-9, text=TEXT)
+    assert everything(tmp_path / "a") == everything(other)
+    assert timeless(further(tmp_path / "moved")) == timeless(start(tmp_path / "whole", validation=0.2))
 
 
 # What does not fit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -132,6 +133,32 @@ def test_what_stood_there_before_is_kept_under_another_name(tmp_path):
     assert not before.exists()
     write_whole(path, b"second", before)
     assert (path.read_bytes(), before.read_bytes()) == (b"second", b"first")
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_where_another_folder_takes_its_place_meanwhile_that_is_left_as_it_is(tmp_path, monkeypatch, full):
+    names, fsync = ("thing", "before", ".thing.new"), os.fsync
+
+    def swapped(file):
+        (tmp_path / "a").rename(tmp_path / "moved")
+        (tmp_path / "a").mkdir()
+        for name in names if full else ():
+            (tmp_path / "a" / name).write_text("another's")
+        fsync(file)
+
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr("hornbook.storage.os.fsync", swapped)
+    with pytest.raises(StorageError, match=r"thing cannot be written: what was written of it is gone"):
+        write_whole(tmp_path / "a" / "thing", b"new", before=tmp_path / "a" / "before")
+    found = {path.name: path.read_text() for path in (tmp_path / "a").iterdir()}
+    assert found == (dict.fromkeys(names, "another's") if full else {})
+
+
+def test_a_folder_that_goes_while_a_file_is_written_is_told(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.setattr("hornbook.storage.os.fsync", lambda _: shutil.rmtree(tmp_path / "a"))
+    with pytest.raises(StorageError, match=r"the folder .*a is gone: it was deleted or moved away"):
+        write_whole(tmp_path / "a" / "thing", b"new")
 
 
 def test_no_link_is_followed_when_a_file_is_written(tmp_path):

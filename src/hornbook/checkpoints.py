@@ -68,12 +68,14 @@ def write_checkpoint(
         return
 
     def write_best() -> None:
-        write_tensors(folder / BEST, {**views(model, state.best_parameters), "hidden": event.reading}, about)
+        best = {**views(model, state.best_parameters), "hidden": event.reading}
+        write_tensors(place.lock.to_write(BEST), best, about)
 
     def write_last() -> None:
         record = {**about, **standing(event), "rows": dict(place.rows), "ruled": place.ruled}
         record |= {"made": made_here(training), "settings": {**to_table(model), **to_table(training)}}
-        write_tensors(folder / LAST, training_tensors(model, event), record, before=folder / PREVIOUS)
+        last = place.lock.to_write(LAST)
+        write_tensors(last, training_tensors(model, event), record, before=folder / PREVIOUS)
 
     first = not any((folder / name).exists() for name in (LAST, PREVIOUS))
     writes = [write_best, write_last] if finite(state.parameters) else [write_best]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -178,20 +178,20 @@ def resume_into(
 def keep(recorder: Recorder, happening: Iterator[Event], audience: Audience, plan: Plan) -> Run:
     """Keep and show all events, draw the figures, and measure what others need for what is held out. A
     TrainingFailed says where what was learnt before is kept."""
-    folder = recorder.folder
-    try:
-        with listening(audience.asked), audience:
-            for event in recorder.record(happening):
-                audience.show(event)
-                del event  # nor here: see `record`
-    except TrainingFailed as error:
-        raise type(error)(f"{error}{whereabouts(folder, error)}") from error
-    except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(at_once(folder)) from interrupt
-    run = ended(Run(folder), recorder.text, plan)
-    if audience.failure:
-        full = StorageError(f"standard output cannot be written: {audience.failure.strerror}")
-        raise StorageError(f"{full}{whereabouts(folder, full)}") from audience.failure
+    lock = recorder.place.lock
+    with locating(lock):
+        try:
+            with listening(audience.asked), audience:
+                for event in recorder.record(happening):
+                    audience.show(event)
+                    del event  # nor here: see `record`
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(at_once(recorder.folder)) from interrupt
+        lock.check()
+        run = ended(Run(recorder.folder), recorder.text, plan, lock)
+        if audience.failure:
+            reason = audience.failure.strerror
+            raise StorageError(f"standard output cannot be written: {reason}") from audience.failure
     return run
 
 
@@ -200,22 +200,31 @@ def listening(stop: Callable[[], bool]) -> AbstractContextManager[object]:
     return stop if isinstance(stop, Interrupts) else nullcontext()
 
 
-def ended(run: Run, text: Text, plan: Plan) -> Run:
+def ended(run: Run, text: Text, plan: Plan, lock: Lock) -> Run:
     """A run that has ended, with its figures and what others need for what is held out."""
     try:
-        yardsticks.add(drawn(run), text, plan)
+        yardsticks.add(drawn(run, lock), text, plan, lock)
     except KeyboardInterrupt as interrupt:
         further = f"the figures or the yardsticks are still to be made: hornbook resume {run.folder}"
         raise KeyboardInterrupt(f"what was learnt is kept in {run.folder}; {further}") from interrupt
     return run
 
 
-def whereabouts(folder: Path, error: TrainingFailed) -> str:
-    """Where what was learnt before an error is kept, and how to go on with it."""
-    if not folder.is_dir():
-        return "\nif it was moved, its training goes on with: hornbook resume NEWPLACE"
-    further = f"; go on with: hornbook resume {folder}" if isinstance(error, StorageError) else ""
-    return f"\nwhat was learnt before is kept in {folder}{further}"
+@contextmanager
+def locating(lock: Lock) -> Iterator[None]:
+    """Add to an error where what was learnt before is kept, and how to go on with it."""
+    try:
+        yield
+    except TrainingFailed as error:
+        raise type(error)(f"{error}\n{whereabouts(lock, error)}") from error
+
+
+def whereabouts(lock: Lock, error: TrainingFailed) -> str:
+    """The same, in a line."""
+    if not lock.is_there():
+        return "if it was moved, its training goes on with: hornbook resume NEWPLACE"
+    further = f"; go on with: hornbook resume {lock.folder}" if isinstance(error, StorageError) else ""
+    return f"what was learnt before is kept in {lock.folder}{further}"
 
 
 def at_once(folder: Path) -> str:
@@ -228,17 +237,17 @@ def at_once(folder: Path) -> str:
 def completed(run: Run, text: Text | None) -> Run:
     """A finished run, with what it lacks if a full disk or a kill came after its last checkpoint."""
     if yardsticks.lacking(run):
-        with suppress(InputError), Lock(run.folder):  # its text may be gone
-            yardsticks.add(run, same_text(run, text), Plan(run.summary["updates"]))
+        with suppress(InputError), Lock(run.folder) as lock:  # its text may be gone
+            yardsticks.add(run, same_text(run, text), Plan(run.summary["updates"]), lock)
     if (run.folder / LOCK).exists():  # a dead process left it
         with suppress(InputError, StorageError):
             Lock(run.folder).release()
     return run if (run.folder / FIGURE).exists() else drawn(run)
 
 
-def drawn(run: Run) -> Run:
-    """The run, with its figures."""
-    loss_figure(run)
+def drawn(run: Run, lock: Lock | None = None) -> Run:
+    """The run, with its figures; where it is locked, only in the folder that is."""
+    loss_figure(run, lock and lock.to_write)
     return run
 
 

@@ -119,7 +119,7 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
             lock = Lock(beside)
             write_start(beside, text, model, training)
             put(beside, whole)
-            lock.folder = folder
+            lock.move(folder)
             sync(whole.parent)
         except BaseException as error:
             if lock:

@@ -1,7 +1,8 @@
 """One writer: a run folder is locked by the process that trains in it.
 
 The lock is one of the system's on the file `lock`, which names the process and its host; it ends with the
-process, however that ends, so what a dead process leaves is a name and no lock.
+process, however that ends, so what a dead process leaves is a name and no lock. Whoever holds it writes into
+the folder that was locked, and into no other one that comes to bear its name.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 import re
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hornbook.errors import RunFolderError
+from hornbook.errors import RunFolderError, StorageError
 from hornbook.markup import printable
-from hornbook.storage import storing
+from hornbook.storage import same_file, storing
 
 LOCK = "lock"
 TRIES, PAUSE = 10, 0.02  # seconds: who only looks whether a run is under way holds its lock for a moment
@@ -27,18 +29,17 @@ TAKEN = (errno.EAGAIN, errno.EACCES)
 
 
 class Lock:
-    """Held from here on; an end of the block in which it is entered releases it. Raises RunFolderError where
-    another process, or another training in this one, holds it."""
+    """Held from here on; an end of the block in which it is entered releases it. The folder is kept open, so
+    that no other one is taken for it, whatever its name. Raises RunFolderError where another process, or
+    another training in this one, holds it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with storing(folder / LOCK):
-            self.file = taken(folder)
-            try:
-                sign(self.file)
-            except BaseException:
-                os.close(self.file)
-                raise
+        with storing(folder / LOCK), ExitStack() as closing:
+            self.root = opened(folder)
+            closing.callback(os.close, self.root)
+            self.file = signed(folder)
+            closing.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +54,72 @@ class Lock:
         if same_file(self.file, self.folder / LOCK):
             (self.folder / LOCK).unlink(missing_ok=True)
         os.close(self.file)
+        os.close(self.root)
+
+    def move(self, folder: Path) -> None:
+        """The folder, or all that was in it, has another place from here on. Raises StorageError where it has
+        not."""
+        with storing(folder / LOCK):
+            root, before = opened(folder), self.root
+        self.root, self.folder = root, folder
+        os.close(before)
+        if not same_file(self.file, folder / LOCK):
+            raise replaced(folder)
+
+    def is_there(self) -> bool:
+        """Whether the folder is still where it was."""
+        try:
+            return os.path.samestat(os.fstat(self.root), os.stat(self.folder))
+        except OSError:
+            return False
+
+    def check(self, name: str = LOCK) -> None:
+        """Raise StorageError, for the file of this name, where the folder is gone or another one is in its
+        place, or where another process has locked it since the lock's file was deleted."""
+        with storing(self.folder / name):
+            if not self.is_there():
+                os.close(opened(self.folder))  # the system says what is wrong where there is none
+                raise replaced(self.folder)
+            if not same_file(self.file, self.folder / LOCK):
+                self.take_again()
+
+    def to_write(self, name: str) -> Path:
+        """The path of a file of the folder that is to be written now. Raises as `check` does."""
+        self.check(name)
+        return self.folder / name
+
+    def take_again(self) -> None:
+        """Lock the folder anew: the lock's file was deleted."""
+        try:
+            file = signed(self.folder)
+        except RunFolderError as error:
+            raise StorageError(f"{self.folder / LOCK} was deleted, and meanwhile {error}") from error
+        os.close(self.file)
+        self.file = file
+
+
+def opened(folder: Path) -> int:
+    """A folder, open: until it is closed no other one has its number. Raises OSError."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def replaced(folder: Path) -> StorageError:
+    """What is told where another folder is in the place of a run's."""
+    return StorageError(
+        f"{folder} is not this run's folder any more: it was moved away or deleted, and another one is in "
+        "its place; nothing is written into that one"
+    )
+
+
+def signed(folder: Path) -> int:
+    """The locked file of a folder, with the name of this process in it. Raises as `taken` does."""
+    file = taken(folder)
+    try:
+        sign(file)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
 
 
 def sign(file: int) -> None:
@@ -109,14 +176,6 @@ def locked(file: int) -> bool:
             return False
         raise
     return True
-
-
-def same_file(file: int, path: Path) -> bool:
-    """Whether an open file is still the one of this name."""
-    try:
-        return os.path.samestat(os.fstat(file), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def under_way(folder: Path) -> bool:

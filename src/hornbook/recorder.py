@@ -48,7 +48,7 @@ class Recorder:
     """Keeps one run folder from its first event to its last, or from where it goes on."""
 
     def __init__(self, place: Place, text: Text, model: ModelSettings, training: TrainingSettings) -> None:
-        self.place, self.folder = place, place.folder
+        self.place, self.folder, self.to_write = place, place.folder, place.lock.to_write
         self.text, self.model, self.training = text, model, training
 
     def record(self, events: Iterator[Event]) -> Iterator[Event]:
@@ -73,14 +73,14 @@ class Recorder:
         """Record a step of the plan, unless it stands there already, in a training that goes on."""
         self.place.ruled = step.update
         if step.update > self.place.planned:
-            path = self.folder / PLAN
+            path = self.to_write(PLAN)
             before = path.read_bytes() if path.exists() else b""
             write_whole(path, before + json.dumps(plan_row(step)).encode() + b"\n")
             self.place.planned = step.update
 
     def append(self, name: str, row: dict[str, Any]) -> None:
         """Add a row to a file of rows."""
-        append_line(self.folder / name, json.dumps(row, ensure_ascii=False))
+        append_line(self.to_write(name), json.dumps(row, ensure_ascii=False))
         self.place.rows[name] += 1
 
     def save(self, event: Checkpoint) -> None:
@@ -102,7 +102,7 @@ class Recorder:
 
     def summarise(self, event: Checkpoint | Finished, complete: bool) -> None:
         """Write what a script asks."""
-        write_json(self.folder / SUMMARY, self.summary(event, complete))
+        write_json(self.to_write(SUMMARY), self.summary(event, complete))
 
     def summary(self, event: Checkpoint | Finished, complete: bool) -> dict[str, Any]:
         """What the run reached. Losses are nats summed over T; seconds count from the first update."""

@@ -148,7 +148,8 @@ def resume(
 ) -> Resumed:
     """Put a run's folder back to its last checkpoint, for the process that has locked it; minutes count from
     `begun` and leave free the seconds that `figures` tells. Raises RunFolderError where the run does not fit
-    its checkpoint or what is here, SettingError for fewer updates than it has made."""
+    its checkpoint or what is here, SettingError for fewer updates than it has made, StorageError where the
+    folder is another one meanwhile or cannot be written."""
     saved = last_checkpoint(run.folder, most_bytes(run.config))
     summary = sound_summary(run, told)
     text = same_text(run, text)
@@ -163,6 +164,7 @@ def resume(
         further = further or time_left(run, start)
     rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
     steps, plan = plan_on(run, text, start, steps, further, begun, figures)
+    lock.check()
     if saved:
         restore(run.folder, saved, told)
     else:

@@ -71,22 +71,44 @@ def write_whole(
     path: Path, content: bytes | Iterable[bytes | memoryview], before: Path | None = None
 ) -> None:
     """Write a file, or its pieces, so that it is seen either as it was or whole, also after a power cut. What
-    stood there before is kept under the name `before`, where one is given."""
+    stood there before is kept under the name `before`, where one is given. Where the folder comes to be
+    another one meanwhile, that is left as it is."""
     beside = path.with_name(f".{path.name}.new")
     with storing(path):
-        try:
-            beside.unlink(missing_ok=True)  # of a process that was killed; or a link to somewhere else
-            with beside.open("xb") as file:
+        beside.unlink(missing_ok=True)  # of a process that was killed; or a link to somewhere else
+        with beside.open("xb") as file:
+            try:
                 file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
-            if before is not None and path.exists():
-                path.replace(before)
-            beside.replace(path)
-            sync(path.parent)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+                if not same_file(file.fileno(), beside):
+                    raise vanished(path)
+                if before is not None and path.exists():
+                    path.replace(before)
+                beside.replace(path)
+                sync(path.parent)
+            except BaseException:
+                if same_file(file.fileno(), beside):
+                    beside.unlink(missing_ok=True)
+                raise
+
+
+def vanished(path: Path) -> Exception:
+    """What is told where a file is not there any more when it is to get its name."""
+    if not path.parent.is_dir():
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return StorageError(
+        f"{path} cannot be written: what was written of it is gone, because its folder was moved away or "
+        "another process writes the same file"
+    )
+
+
+def same_file(file: int, path: Path) -> bool:
+    """Whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(file), os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def sync(path: Path) -> None:

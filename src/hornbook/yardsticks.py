@@ -22,6 +22,7 @@ from hornbook.baselines import COMPRESSORS, ngram_nats
 from hornbook.cache import cache_folder, keep, key
 from hornbook.config import TrainingSettings
 from hornbook.errors import RunFolderError
+from hornbook.locks import Lock
 from hornbook.plan import Budget, Plan
 from hornbook.run_files import SUMMARY
 from hornbook.runs import Run
@@ -44,15 +45,15 @@ Yardsticks = dict[
 ]  # by name the nats and bits of a character; how many were read before, and held out
 
 
-def add(run: Run, text: Text, plan: Plan) -> None:
+def add(run: Run, text: Text, plan: Plan, lock: Lock) -> None:
     """Put the yardsticks into the summary of a run that has measured what it holds out; where its time is
-    over, only those that are known. Raises StorageError."""
+    over, only those that are known. The run is the one that is locked. Raises StorageError."""
     summary, training = run.summary, run.config.training
     if summary.get("validation"):
         found = kept(text, training) if isinstance(plan, Budget) else measured(text, training)
         if found:
             summary["validation"]["baselines"] = found
-            write_json(run.folder / SUMMARY, summary)
+            write_json(lock.to_write(SUMMARY), summary)
 
 
 def lacking(run: Run) -> bool:

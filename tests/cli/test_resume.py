@@ -227,6 +227,22 @@ def test_a_folder_that_is_moved_under_its_training_goes_on_in_its_new_place(unde
     assert hornbook("resume", "moved", "--updates", 60, "--quiet").code == 0
 
 
+def test_another_run_in_the_place_of_one_under_way_is_not_written(under_way, finish, hornbook, run):
+    under_way.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, under_way.pid, os.WSTOPPED | os.WNOWAIT)
+    Path("runs/a").rename("moved")
+    shutil.copytree(run, "runs/a")
+    under_way.send_signal(signal.SIGCONT)
+    ended = finish(under_way)
+    assert ended.code == 1
+    assert "error: runs/a is not this run's folder any more: it was moved away or deleted" in ended.err
+    assert "if it was moved, its training goes on with: hornbook resume NEWPLACE" in ended.err
+    assert "Traceback" not in ended.err
+    contents = [{path.name: path.read_bytes() for path in place.iterdir()} for place in (run, Path("runs/a"))]
+    assert contents[0] == contents[1]
+    assert hornbook("resume", "moved", "--updates", 60, "--quiet").code == 0
+
+
 @pytest.mark.parametrize("command", ["train", "resume"])
 def test_a_place_that_may_not_be_written_is_the_users_fault(hornbook, stopped, book, monkeypatch, command):
     denied = Mock(side_effect=PermissionError(errno.EACCES, "Permission denied"))

@@ -16,6 +16,6 @@ def command(words: list[str], said: Path) -> None:
     for number in (1, 2):
         os.dup2(file, number)
     os.close(file)
-    facade.loss_figure = lambda run: []
+    facade.loss_figure = lambda *_: []
     sys.argv = ["hornbook", *words]
     main()

@@ -32,7 +32,7 @@ limit = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 import hornbook.facade, hornbook.training
 from hornbook.entry import main
-hornbook.facade.loss_figure = lambda run: []
+hornbook.facade.loss_figure = lambda *_: []
 hornbook.training.SLICE_SECONDS = 0.002
 main()
 """
@@ -69,7 +69,7 @@ from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook import read_text
 from pathlib import Path
-hornbook.facade.loss_figure = lambda run: []
+hornbook.facade.loss_figure = lambda *_: []
 asked = iter([False, True, True, True])
 text = read_text(sys.argv[1])
 changes = {"hidden": 4, "seq_len": 4, "log_every": 2, "sample_every": 3, "sample_length": 9}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,14 +33,15 @@ STYLE: Any = {
 }
 
 
-def loss_figure(run: Run) -> list[Path]:
+def loss_figure(run: Run, to_write: Callable[[str], Path] | None = None) -> list[Path]:
     """Write `loss.svg` and `loss.png` into a run's folder: the loss of each logged update, and beside
     it the smooth loss and the validation, with the best model's, over updates. Without a metrics row nothing
-    is written. Raises StorageError."""
+    is written. `to_write` gives the path of a file that is to be written, as `Lock.to_write` does. Raises
+    StorageError."""
     rows = run.metrics
     pictures = drawn(rows, run.summary, run.config.training.seq_len) if rows else {}
     for name, picture in pictures.items():
-        write_whole(run.folder / name, picture)
+        write_whole((to_write or run.folder.joinpath)(name), picture)
     return [run.folder / name for name in pictures]
 
 
