@@ -762,6 +762,43 @@ def test_nor_does_a_training_that_goes_on(tmp_path, monkeypatch, other, kind):
     assert timeless(further(tmp_path / "moved")) == timeless(start(tmp_path / "whole", validation=0.2))
 
 
+# What is deleted under a training
+
+
+class Deleting(Display):
+    """Deletes what a run has from its beginning at the first event of a kind."""
+
+    def __init__(self, folder: Path, kind: type) -> None:
+        super().__init__(4)
+        self.folder, self.kind = folder, kind
+
+    def show(self, event) -> None:
+        if isinstance(event, self.kind):
+            self.kind = type(None)
+            for name in ("config.toml", "vocabulary.json"):
+                (self.folder / name).unlink()
+
+
+@pytest.mark.parametrize("kind", [Logged, Checkpoint])
+@pytest.mark.parametrize("stop", [99, 12])
+def test_settings_and_symbols_that_are_deleted_under_a_training_are_written_again(tmp_path, kind, stop):
+    planned = arranged(TEXT, **{"preset": "classic", **SMALL})
+    run = train_into(tmp_path / "a", TEXT, planned, Deleting(tmp_path / "a", kind), Ending(stop))
+    whole = start(tmp_path / "whole")
+    assert (run.config.text, run.config.training) == (whole.config.text, whole.config.training)
+    assert run.vocabulary == whole.vocabulary
+    assert not list(run.folder.glob(".*"))
+    assert timeless(further(run.folder)) == timeless(whole)
+
+
+def test_so_they_are_under_a_training_that_goes_on(tmp_path):
+    run = start(tmp_path / "a", Ending(12))
+    before = {name: (run.folder / name).read_bytes() for name in ("config.toml", "vocabulary.json")}
+    resume_into(run, Further(), Deleting(run.folder, Logged), pytest.fail, 0.0, text=TEXT)
+    assert {name: (run.folder / name).read_bytes() for name in before} == before
+    assert timeless(run) == timeless(start(tmp_path / "whole"))
+
+
 # What does not fit
 
 

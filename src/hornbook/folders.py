@@ -25,7 +25,15 @@ from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError, SettingError, StorageError
 from hornbook.locks import Lock, under_way
-from hornbook.run_files import CONFIG, METRICS, SAMPLES, VOCABULARY, Config, vocabulary_record
+from hornbook.run_files import (
+    CONFIG,
+    METRICS,
+    SAMPLES,
+    VOCABULARY,
+    Config,
+    read_beginning,
+    vocabulary_record,
+)
 from hornbook.storage import storing, sync, write_json, write_toml
 from hornbook.text import Source, Text, digest
 from hornbook.text_files import BYTE_ORDER_MARK
@@ -40,11 +48,13 @@ FILLED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # where the name is tak
 
 @dataclass
 class Place:
-    """A run folder that this process writes, how many rows its files hold, up to which update its plan is
-    recorded (-1: not at all), and the update of the step of it by which the training goes."""
+    """A run folder that this process writes, what its files of the `beginning` hold, how many rows the others
+    do, up to which update its plan is recorded (-1: not at all), and the update of the step of it by which
+    the training goes."""
 
     folder: Path
     lock: Lock
+    beginning: dict[str, bytes]
     rows: dict[str, int] = field(default_factory=lambda: {METRICS: 0, SAMPLES: 0})
     planned: int = -1
     ruled: int = -1
@@ -96,7 +106,7 @@ def create(
     another training has taken it since, the next one that is free is taken. Raises StorageError."""
     while True:
         try:
-            return Place(folder, appear(folder, text, model, training))
+            return appear(folder, text, model, training)
         except StorageError as error:
             reason = error.__cause__
             taken = isinstance(reason, OSError) and reason.errno in FILLED and os.path.lexists(folder)
@@ -105,7 +115,7 @@ def create(
             folder = free_folder(text.name)
 
 
-def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> Lock:
+def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSettings) -> Place:
     """Make a run folder beside its place, and put it there; within it, where an empty folder is there that
     has to stay. Raises StorageError."""
     whole, lock = folder.absolute(), None
@@ -118,6 +128,7 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
             beside.mkdir()
             lock = Lock(beside)
             write_start(beside, text, model, training)
+            beginning = read_beginning(beside)
             put(beside, whole)
             lock.move(folder)
             sync(whole.parent)
@@ -129,7 +140,7 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
             raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-    return lock
+    return Place(folder, lock, beginning)
 
 
 def make(folder: Path) -> None:

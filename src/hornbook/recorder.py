@@ -62,9 +62,11 @@ class Recorder:
                 case Sampled():
                     self.append(SAMPLES, {"update": event.update, "text": event.text, "model": "current"})
                 case Checkpoint():
+                    self.mend()
                     self.save(event)
                     self.summarise(event, complete=False)
                 case Finished():
+                    self.mend()
                     self.finish(event)
             yield event
             del event  # a checkpoint is not to stand in memory until the next one is made
@@ -82,6 +84,14 @@ class Recorder:
         """Add a row to a file of rows."""
         append_line(self.to_write(name), json.dumps(row, ensure_ascii=False))
         self.place.rows[name] += 1
+
+    def mend(self) -> None:
+        """Write again what the run has had from its beginning and has no more, without which all else is of
+        no use."""
+        for name, content in self.place.beginning.items():
+            path = self.to_write(name)
+            if not path.exists():
+                write_whole(path, content)
 
     def save(self, event: Checkpoint) -> None:
         """Write the best parameters and all that going on needs, after the rows that come before it; never

@@ -51,6 +51,7 @@ from hornbook.run_files import (
     is_text_of,
     most_bytes,
     plan_row,
+    read_beginning,
 )
 from hornbook.runs import Run
 from hornbook.storage import storing, unlinked, write_json, write_whole
@@ -153,6 +154,7 @@ def resume(
     saved = last_checkpoint(run.folder, most_bytes(run.config))
     summary = sound_summary(run, told)
     text = same_text(run, text)
+    beginning = read_beginning(run.folder)
     check_same(run, saved, force)
     if not saved:
         check_beginning(run.folder, force)
@@ -171,7 +173,7 @@ def resume(
         begin_again(run.folder, told)
     cut_back(run, rows, steps, summary)
     ruled = max((step.update for step in steps if step.update <= update), default=-1)
-    place = Place(run.folder, lock, rows, steps[-1].update if steps else -1, ruled)
+    place = Place(run.folder, lock, beginning, rows, steps[-1].update if steps else -1, ruled)
     return Resumed(place, text, start, plan)
 
 

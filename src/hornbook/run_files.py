@@ -48,6 +48,7 @@ CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 PLAN, METRICS, SAMPLES = "plan.jsonl", "metrics.jsonl", "samples.jsonl"
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
 FIGURE = "loss.svg"
+BEGINNING = (CONFIG, VOCABULARY)  # written once, and no other file holds what is in them
 TEXT_KEYS = ("name", "tokens", "encoding", "newlines")
 
 
@@ -90,6 +91,15 @@ def read_config(path: Path) -> Config:
     except (InputError, KeyError, TypeError, ValueError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise RunFolderError(f"{path} is damaged or not hornbook's: {what}") from error
+
+
+def read_beginning(folder: Path) -> dict[str, bytes]:
+    """What a run has from its start, by the name of the file. Raises RunFolderError."""
+    found = {}
+    for path in (folder / name for name in BEGINNING):
+        with reading(path):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def check_path(path: str) -> None:
