@@ -489,8 +489,10 @@ def test_a_run_by_time_whose_plan_is_lost_is_refused_and_forced_goes_on_by_the_c
     with pytest.raises(RunFolderError, match=r"plan\.jsonl .*put it back from a copy; `force=True` goes on"):
         hornbook.resume(run.folder, TEXT, quiet=True)
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
-    run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
+    with pytest.warns(UserWarning, match=r"without it: about [\d,]+ updates are planned now, by the clock"):
+        run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
     assert run.summary["finished"]
+    assert (run.folder / "plan-1.jsonl").exists() is (content is not None)
     steps = read_plan(run.folder)
     assert [(step.update, step.until and round(step.until, 6)) for step in steps[:2]] == [
         (0, None),
@@ -504,7 +506,9 @@ def test_a_run_by_time_whose_time_is_over_and_whose_plan_is_lost_is_forced_to_it
     summary = {**run.summary, "seconds": 9.0}
     (run.folder / "summary.json").write_text(json.dumps(summary))
     (run.folder / "plan.jsonl").unlink()
-    assert hornbook.resume(run.folder, TEXT, force=True, quiet=True).summary["updates"] == summary["updates"]
+    with pytest.warns(UserWarning, match="updates are planned now"):
+        run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
+    assert run.summary["updates"] == summary["updates"]
 
 
 def test_a_finished_run_by_time_is_finished_without_its_plan(tmp_path):
@@ -520,7 +524,10 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp
     (run.folder / "plan.jsonl").unlink()
     with pytest.raises(RunFolderError, match=r"plan\.jsonl has not the 35 updates that were made"):
         further(run.folder, updates="+5")
-    assert further(run.folder, updates="+5", force=True).summary["updates"] == 40
+    told = []
+    run = further(run.folder, updates="+5", force=True, told=told.append)
+    assert [sentence.endswith("without it: 40 updates are planned now") for sentence in told] == [True]
+    assert run.summary["updates"] == 40
     assert read_plan(run.folder) == [Planned(0, 35), Planned(35, 5, 0.0)]
     assert further(run.folder, updates="+5").summary["updates"] == 45
 
@@ -531,9 +538,14 @@ def test_a_run_that_needs_no_plan_is_forced_to_its_end_without_a_damaged_one(tmp
     (run.folder / "plan.jsonl").write_text('{"update": 3, "remaining": 5}\n')
     with pytest.raises(RunFolderError, match=r"plan\.jsonl is damaged .*`force=True` goes on"):
         further(run.folder)
-    again = further(run.folder, force=True, told=lambda _: None)
+    told = []
+    again = further(run.folder, force=True, told=told.append)
+    (sentence,) = told
+    assert "plan.jsonl is damaged" in sentence
+    assert "without it: 33 updates are planned now; what is left of it is kept as plan-1.jsonl" in sentence
     assert finished(again)
     assert not (run.folder / "plan.jsonl").exists()
+    assert (run.folder / "plan-1.jsonl").read_text() == '{"update": 3, "remaining": 5}\n'
     assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
 
 
@@ -578,7 +590,9 @@ def test_a_run_by_time_does_not_go_on_by_what_is_left_of_its_plan(tmp_path):
         RunFolderError, match=r"plan\.jsonl has lost its step of update .*`force=True` goes on"
     ):
         hornbook.resume(run.folder, TEXT, quiet=True)
-    assert hornbook.resume(run.folder, TEXT, force=True, quiet=True).summary["finished"]
+    with pytest.warns(UserWarning, match="by the clock; what is left of it is kept as plan-1"):
+        assert hornbook.resume(run.folder, TEXT, force=True, quiet=True).summary["finished"]
+    assert (run.folder / "plan-1.jsonl").read_text() == "".join(rows)
 
 
 def test_a_checkpoint_that_does_not_say_by_which_step_it_went_goes_on(stopped):
@@ -652,7 +666,8 @@ def test_nor_where_its_plan_is_lost_and_it_is_forced(tmp_path, slices):
     run = start(tmp_path / "a", Ending(slices), **OFTEN)
     (run.folder / "plan.jsonl").unlink()
     (run.folder / "summary.json").write_text(json.dumps({**run.summary, "finished": False}))
-    run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
+    with pytest.warns(UserWarning, match="going on without it"):
+        run = hornbook.resume(run.folder, TEXT, force=True, quiet=True)
     assert (run.summary["updates"], run.summary["finished"]) == (WHOLE, True)
 
 
@@ -946,8 +961,21 @@ def test_lost_rows_are_told_and_gone_without_where_it_is_forced(stopped):
     (stopped / "metrics.jsonl").write_text("".join(rows[:2]))
     with pytest.raises(RunFolderError, match=r"metrics\.jsonl has 2 rows, but had 5"):
         further(stopped)
-    run = further(stopped, force=True)
+    told = []
+    run = further(stopped, force=True, told=told.append)
     assert [row["update"] for row in run.metrics][:4] == [3, 5, 12, 15]
+    (sentence,) = told
+    assert "had 5 when the checkpoint was made; going on with the 2 rows before" in sentence
+    assert sentence.endswith("; what is left of it is kept as metrics-1.jsonl")
+    assert (stopped / "metrics-1.jsonl").read_text() == "".join(rows[:2])
+
+
+def test_rows_whose_file_is_gone_are_told_where_it_is_forced(stopped):
+    (stopped / "samples.jsonl").unlink()
+    told = []
+    assert further(stopped, force=True, told=told.append).summary["finished"]
+    assert [sentence.endswith("going on with the 0 rows before") for sentence in told] == [True]
+    assert not (stopped / "samples-1.jsonl").exists()
 
 
 @pytest.mark.parametrize("damage", ['{"update', "\x00\ud83d", "[]", '{"update": "3"}', "[" * 9000])
@@ -957,7 +985,15 @@ def test_rows_that_are_damaged_are_told_and_those_before_kept_where_it_is_forced
     path.write_bytes(b"".join([*rows[:2], damage.encode("utf-8", "surrogatepass") + b"\n", *rows[3:]]))
     with pytest.raises(RunFolderError, match=r"metrics\.jsonl is damaged .*in row 3: .*`force=True`"):
         further(stopped)
-    assert [row["update"] for row in further(stopped, force=True).metrics][:4] == [3, 5, 12, 15]
+    damaged, told = path.read_bytes(), []
+    (stopped / "metrics-1.jsonl").write_text("of an earlier time")
+    run = further(stopped, force=True, told=told.append)
+    assert [row["update"] for row in run.metrics][:4] == [3, 5, 12, 15]
+    (sentence,) = told
+    assert "metrics.jsonl is damaged or not hornbook's, in row 3" in sentence
+    assert "going on with the 2 rows before; what is left of it is kept as metrics-2.jsonl" in sentence
+    assert (stopped / "metrics-2.jsonl").read_bytes() == damaged
+    assert (stopped / "metrics-1.jsonl").read_text() == "of an earlier time"
 
 
 @pytest.mark.parametrize("damage", [b"", b"junk" * 99, None])
@@ -984,9 +1020,14 @@ def test_a_finished_run_with_damaged_rows_is_made_good_where_it_is_forced(tmp_pa
     advice = f"go on without that row and those after it: hornbook resume {run.folder} --force"
     with pytest.raises(RunFolderError, match=re.escape(advice)):
         _ = run.metrics, run.samples
-    further(run.folder)
+    told = []
+    further(run.folder, told=told.append)
+    assert [sentence.startswith(f"{path} is damaged") for sentence in told] == [True]
+    assert told[0].endswith(advice)
     assert path.read_bytes() == b"".join(rows)
-    healed = further(run.folder, force=True)
+    told.clear()
+    healed = further(run.folder, force=True, told=told.append)
+    assert ["kept as metrics-1.jsonl" in sentence for sentence in told] == [True] * (name != "samples.jsonl")
     assert finished(healed, force=True)
     assert healed.samples == samples
     if name == "samples.jsonl":  # of which only the passage was lost, which is made anew

@@ -26,6 +26,7 @@ from hornbook.locks import LOCK, Lock
 from hornbook.model import Model
 from hornbook.plan import Plan
 from hornbook.recorder import Recorder
+from hornbook.remains import damaged_rows
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
@@ -165,7 +166,7 @@ def resume_into(
     count from `begun`, and `stop` is as in `train_into`."""
     save_every = real("`save_every`", save_every, 0, LONGEST)
     if finished(run, further, force):
-        return completed(run, text)
+        return completed(run, text, told)
     model, training = run.config.model, run.config.training
     with Lock(run.folder) as lock:
         how = resumed(run, text, lock, further, force, told, begun, rehearsed)
@@ -234,15 +235,19 @@ def at_once(folder: Path) -> str:
     return f"{lost}; {'go on from there' if kept else 'begin again'} with: hornbook resume {folder}"
 
 
-def completed(run: Run, text: Text | None) -> Run:
-    """A finished run, with what it lacks if a full disk or a kill came after its last checkpoint."""
+def completed(run: Run, text: Text | None, told: Callable[[str], object]) -> Run:
+    """A finished run, with what it lacks if a full disk or a kill came after its last checkpoint; what is
+    damaged of its rows is told."""
     if yardsticks.lacking(run):
         with suppress(InputError), Lock(run.folder) as lock:  # its text may be gone
             yardsticks.add(run, same_text(run, text), Plan(run.summary["updates"]), lock)
     if (run.folder / LOCK).exists():  # a dead process left it
         with suppress(InputError, StorageError):
             Lock(run.folder).release()
-    return run if (run.folder / FIGURE).exists() else drawn(run)
+    damage = damaged_rows(run.folder)
+    for sentence in damage:
+        told(sentence)
+    return run if damage or (run.folder / FIGURE).exists() else drawn(run)
 
 
 def drawn(run: Run, lock: Lock | None = None) -> Run:

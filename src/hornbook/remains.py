@@ -1,5 +1,5 @@
 """What is left of a run that is to go on: what it had and has no more is named and refused, or, where that is
-forced, gone without.
+forced, gone without, and what is damaged is kept under a name of its own.
 
 A checkpoint is `last` or `previous`. The first one writes `last` before `best`, and the summary comes after
 both. So where neither checkpoint is there, `best` or a summary tells that there was one, and without them a
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from hornbook.records import check_metric, check_sample
 from hornbook.rows import read_json_lines, sound_rows
 from hornbook.run_files import (
     BEST,
-    CONFIG,
     LAST,
     METRICS,
     PLAN,
@@ -33,9 +33,10 @@ from hornbook.run_files import (
     read_plan,
     read_summary,
 )
-from hornbook.runs import Run, ways_on
-from hornbook.storage import storing
+from hornbook.runs import Run, row_damage, ways_on
+from hornbook.storage import storing, write_whole
 
+COPY_BLOCK = 1 << 20  # bytes
 CHECKS = {METRICS: check_metric, SAMPLES: check_sample}
 
 
@@ -89,17 +90,31 @@ def free(folder: Path, name: str) -> Path:
     return next(place for place in places if not os.path.lexists(place))
 
 
+def set_aside(folder: Path, name: str) -> Path | None:
+    """Keep a damaged file under a name of its own, rows as a copy, since those before the damage are used;
+    None where there is none. Raises StorageError."""
+    path, aside = folder / name, free(folder, name)
+    if not os.path.lexists(path):
+        return None
+    if name in CHECKS:
+        with path.open("rb") as file:
+            write_whole(aside, iter(partial(file.read, COPY_BLOCK), b""))
+    else:
+        with storing(aside):
+            path.rename(aside)
+    return aside
+
+
 def recorded(folder: Path) -> list[Planned]:
     """The plan of a run so far; empty where none is recorded. Raises RunFolderError for a damaged one."""
     path = folder / PLAN
     return read_plan(folder) if path.exists() and read_json_lines(path) else []
 
 
-def kept_plan(
-    run: Run, saved: Saved | None, force: bool, told: Callable[[str], object]
-) -> list[Planned] | None:
-    """The plan of a run so far. Where that is lost, and it is forced: no step, which is told; None of a run
-    by time, or of one that has made more updates than its settings have. Raises RunFolderError."""
+def kept_plan(run: Run, saved: Saved | None, force: bool) -> tuple[list[Planned] | None, str]:
+    """The plan of a run so far, and what is wrong with it. Where it is lost, and that is forced: no step, for
+    as long as its settings say; None of a run by time, or of one that has made more updates than these have.
+    Raises RunFolderError."""
     update, ruled = (saved.start.state.update, saved.ruled) if saved else (0, -1)
     training = run.config.training
     try:
@@ -108,16 +123,13 @@ def kept_plan(
     except RunFolderError as error:
         wrong = str(error)
     if not wrong:
-        return steps
+        return steps, ""
     if not force:
         raise RunFolderError(
             f"{wrong}; put it back from a copy; `force=True` goes on without it, and by the clock where the "
             "run goes by time"
         )
-    if update and (training.minutes or update > training.updates):
-        return None
-    told(f"{wrong}; going on without it, for as long as {CONFIG} says where nothing else is asked for")
-    return []
+    return None if update and (training.minutes or update > training.updates) else [], wrong
 
 
 def lost_plan(run: Run, steps: list[Planned], update: int, ruled: int) -> str:
@@ -132,26 +144,33 @@ def lost_plan(run: Run, steps: list[Planned], update: int, ruled: int) -> str:
     return ""
 
 
-def has_damaged_rows(folder: Path) -> bool:
-    """Whether a file of rows has one that is damaged."""
-    there = ((folder / name, check) for name, check in CHECKS.items() if (folder / name).exists())
-    return any(sound_rows(path, check)[1] for path, check in there)
+def damaged_rows(folder: Path) -> list[str]:
+    """What is wrong with each file of rows that has a damaged one or cannot be read, and what to do."""
+    wrong = []
+    for path, check in ((folder / name, check) for name, check in CHECKS.items()):
+        try:
+            found, damage = sound_rows(path, check) if path.exists() else (0, "")
+        except RunFolderError as error:
+            wrong.append(str(error))
+        else:
+            wrong += [row_damage(path, found, damage)] if damage else []
+    return wrong
 
 
-def row_count(path: Path, rows: int, force: bool) -> int:
+def row_count(path: Path, rows: int, force: bool) -> tuple[int, str]:
     """How many rows of a file are kept, each looked at: as many as the checkpoint has; fewer, where rows are
-    lost or damaged and it is forced. Raises RunFolderError."""
+    lost or damaged and it is forced, and then what is wrong. Raises RunFolderError."""
     found, damage = sound_rows(path, CHECKS[path.name], rows) if path.exists() else (0, "")
-    if found < rows and not force:
-        what = (
-            f"is damaged or not hornbook's, in row {found + 1:,}: {damage}"
-            if damage
-            else f"has {found:,} rows, but had {rows:,} when the checkpoint was made"
-        )
-        raise RunFolderError(
-            f"{path} {what}; `force=True` goes on without the lost ones, and keeps those before"
-        )
-    return found
+    if found == rows:
+        return found, ""
+    what = (
+        f"{path} is damaged or not hornbook's, in row {found + 1:,}: {damage}"
+        if damage
+        else f"{path} has {found:,} rows, but had {rows:,} when the checkpoint was made"
+    )
+    if not force:
+        raise RunFolderError(f"{what}; `force=True` goes on without the lost ones, and keeps those before")
+    return found, what
 
 
 def last_row(path: Path, rows: int) -> dict[str, Any]:

@@ -35,11 +35,12 @@ from hornbook.plan import Budget, Plan, total_after
 from hornbook.remains import (
     begin_again,
     check_beginning,
-    has_damaged_rows,
+    damaged_rows,
     kept_plan,
     last_row,
     recorded,
     row_count,
+    set_aside,
     sound_summary,
 )
 from hornbook.run_files import (
@@ -112,7 +113,7 @@ def finished(run: Run, further: Further | None = None, force: bool = False) -> b
     its best model is lost, or rows are damaged that are to be gone without, which is forced: its end is then
     made anew."""
     summary = sound_summary(run)
-    if not summary.get("finished") or under_way(run.folder) or (force and has_damaged_rows(run.folder)):
+    if not summary.get("finished") or under_way(run.folder) or (force and damaged_rows(run.folder)):
         return False
     if not has_best(run):
         return False
@@ -160,13 +161,16 @@ def resume(
         check_beginning(run.folder, force)
     start = replace(saved.start, seconds=spent(run, saved, summary)) if saved else None
     update = saved.start.state.update if saved else 0
-    kept = kept_plan(run, saved, force, told)
+    kept, wrong = kept_plan(run, saved, force)
     steps = [Planned(0, update)] if kept is None else kept
     if start and kept is None:
         further = further or time_left(run, start)
-    rows = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
+    counted = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
+    rows = {name: found for name, (found, _) in counted.items()}
+    lost = {PLAN: wrong, **{name: what for name, (_, what) in counted.items()}}
     steps, plan = plan_on(run, text, start, steps, further, begun, figures)
     lock.check()
+    go_without(run, lost, rows, plan, told)
     if saved:
         restore(run.folder, saved, told)
     else:
@@ -175,6 +179,22 @@ def resume(
     ruled = max((step.update for step in steps if step.update <= update), default=-1)
     place = Place(run.folder, lock, beginning, rows, steps[-1].update if steps else -1, ruled)
     return Resumed(place, text, start, plan)
+
+
+def go_without(
+    run: Run, lost: Mapping[str, str], rows: Mapping[str, int], plan: Plan, told: Callable[[str], object]
+) -> None:
+    """Keep each file of which something is lost under a name of its own, and tell that and how it goes on.
+    Raises StorageError."""
+    for name, wrong in lost.items():
+        if not wrong:
+            continue
+        aside = set_aside(run.folder, name)
+        kept = f"; what is left of it is kept as {aside.name}" if aside else ""
+        planned = f"{plan.total:,} updates are planned now"
+        planned = f"about {planned}, by the clock" if isinstance(plan, Budget) else planned
+        how = f"without it: {planned}" if name == PLAN else f"with the {rows[name]:,} rows before"
+        told(f"{wrong}; going on {how}{kept}")
 
 
 def same_text(run: Run, text: Text | None) -> Text:

@@ -117,10 +117,7 @@ class Run:
         path = self.folder / name
         rows, found, damage = read(path, check) if path.exists() else ([], 0, "")
         if damage:
-            raise RunFolderError(
-                f"{path} is damaged or not hornbook's, in row {found + 1:,}: {damage}; put it back from "
-                f"a copy, or go on without that row and those after it: hornbook resume {self.folder} --force"
-            )
+            raise RunFolderError(row_damage(path, found, damage))
         return rows
 
     def model(self, which: str = "best") -> Model:
@@ -242,6 +239,14 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<hornbook.Run {self.folder}>"
+
+
+def row_damage(path: Path, found: int, damage: str) -> str:
+    """What to say where a row of a file is damaged, after so many that are not."""
+    return (
+        f"{path} is damaged or not hornbook's, in row {found + 1:,}: {damage}; put it back from a copy, or "
+        f"go on without that row and those after it: hornbook resume {path.parent} --force"
+    )
 
 
 def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:

@@ -102,6 +102,20 @@ def test_a_finished_run_says_so(run, hornbook):
     assert (again.code, again.out) == (0, told.out)
 
 
+def test_a_finished_run_whose_rows_are_damaged_says_so(run, hornbook):
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write("nothing\n")
+    (run / "loss.svg").unlink(missing_ok=True)
+    told = hornbook("resume", run)
+    assert told.code == 0
+    assert told.err.startswith("warning: runs/book/metrics.jsonl is damaged or not hornbook's, in row ")
+    assert "runs/book is finished" in told.out
+    (run / "metrics.jsonl").unlink()
+    os.mkfifo(run / "metrics.jsonl")
+    told = hornbook("resume", run)
+    assert (told.code, "metrics.jsonl cannot be read: it is no plain file" in told.err) == (0, True)
+
+
 def test_a_finished_run_loses_the_lock_that_a_dead_process_left(run, hornbook):
     (run / "lock").write_text("process 1 on elsewhere\n")
     assert hornbook("resume", run).code == 0
