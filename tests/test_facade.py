@@ -22,6 +22,7 @@ from hornbook import (
     RunFolderError,
     Sampled,
     SettingError,
+    StorageError,
     Text,
     TextError,
 )
@@ -128,6 +129,37 @@ def test_figures_are_drawn_at_the_end():
     folder = hornbook.train(TEXT, quiet=True, **SETTINGS).folder
     assert (folder / "loss.svg").is_file()
     assert (folder / "loss.png").is_file()
+
+
+def test_figures_that_cannot_be_written_are_told_and_the_run_is_whole(monkeypatch):
+    monkeypatch.setattr("hornbook.report.figures.drawn", lambda *_: {"loss.svg": b"<svg/>"})
+    run = hornbook.train(TEXT, out="a", quiet=True, **SETTINGS)
+    (run.folder / "loss.svg").unlink()
+    (run.folder / "loss.svg" / "within").mkdir(parents=True)
+    told = r"a/loss\.svg cannot be written: Is a directory; move that folder away.*hornbook resume a draws"
+    with pytest.warns(UserWarning, match=told):
+        again = hornbook.resume(run, TEXT, updates="+5", quiet=True)
+    assert (again.summary["updates"], again.summary["finished"]) == (SETTINGS["updates"] + 5, True)
+    (run.folder / "loss.svg").rename("aside")
+    hornbook.resume(run, TEXT, quiet=True)
+    assert (run.folder / "loss.svg").read_bytes() == b"<svg/>"
+
+
+def test_two_trainings_in_one_folder_are_one_training_and_a_refusal(undrawn):
+    def trained(_):
+        together.wait()
+        try:
+            return hornbook.train(TEXT, out="a", quiet=True, **SETTINGS)
+        except (RunFolderError, StorageError) as error:
+            return error
+
+    together = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(trained, range(4)))
+    errors = [str(error) for error in found if isinstance(error, Exception)]
+    assert len(errors) == 3
+    assert all("choose another `out`" in error and "disk" not in error for error in errors), errors
+    assert hornbook.Run("a").summary["finished"]
 
 
 def test_python_and_the_events_give_the_same_bits(undrawn):

@@ -124,10 +124,21 @@ def test_a_lock_that_cannot_be_signed_is_given_back(tmp_path, monkeypatch):
 def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("as it was")
     (tmp_path / LOCK).symlink_to("precious")
-    with pytest.raises(StorageError, match="symbolic links"):
+    for target in ("precious", "nowhere"):
+        (tmp_path / LOCK).unlink()
+        (tmp_path / LOCK).symlink_to(target)
+        with pytest.raises(PlaceError, match=r"lock cannot be written: .*it is a link, and none.*remove it"):
+            Lock(tmp_path)
+        assert not under_way(tmp_path)
+    assert (tmp_path / "precious").read_text() == "as it was"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_in_the_place_of_the_lock_is_to_be_moved_away(tmp_path):
+    (tmp_path / LOCK).mkdir()
+    with pytest.raises(PlaceError, match=r"lock cannot be written: Is a directory; move that folder away"):
         Lock(tmp_path)
     assert not under_way(tmp_path)
-    assert (tmp_path / "precious").read_text() == "as it was"
 
 
 def test_only_one_of_many_gets_it(tmp_path):

@@ -239,7 +239,7 @@ def test_the_names_of_folders_that_are_made_on_the_way_are_on_the_disk(tmp_path,
 def test_a_folder_that_was_filled_meanwhile_is_not_touched(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "thing").touch()
-    with pytest.raises(StorageError, match="a cannot be written"):
+    with pytest.raises(PlaceError, match=r"a cannot be written: another training .*choose another `out`"):
         new(tmp_path / "a")
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "thing"]
 

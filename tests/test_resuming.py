@@ -549,6 +549,37 @@ def test_a_run_that_needs_no_plan_is_forced_to_its_end_without_a_damaged_one(tmp
     assert timeless(further(run.folder)) == timeless(start(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("{}", "update is missing or not a whole number from 0"),
+        ('{"update": 0}', "remaining is missing or not a whole number from 0"),
+        ('{"update": 0, "remaining": 9, "until": "noon"}', "until is missing or not a finite number"),
+        ('{"update": %s, "remaining": 9}' % ("9" * 5000), "a number has more digits than any"),
+    ],
+)
+def test_what_is_wrong_with_a_plan_is_told_in_words(tmp_path, row, told):
+    (tmp_path / "plan.jsonl").write_text(row + "\n")
+    with pytest.raises(RunFolderError, match=rf"plan\.jsonl is damaged or not hornbook's: {told}$"):
+        read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["last.safetensors", "best.safetensors", "summary.json"])
+def test_a_folder_in_the_place_of_a_file_of_a_run_is_to_be_moved_away(tmp_path, name):
+    class Making(Display):
+        def show(self, event):
+            if isinstance(event, Logged):
+                (tmp_path / "a" / name / "within").mkdir(parents=True, exist_ok=True)
+
+    planned, told = arranged(TEXT, **{"preset": "classic", **SMALL}), []
+    with pytest.raises(StorageError, match=f"{name} cannot be written: Is a directory; move that folder"):
+        train_into(tmp_path / "a", TEXT, planned, Making(4))
+    shutil.rmtree(tmp_path / "a" / name)
+    again = further(tmp_path / "a", force=name.startswith("last"), told=told.append)
+    assert timeless(again) == timeless(start(tmp_path / "whole"))
+    assert len(told) == name.startswith("last")
+
+
 def test_a_pipe_in_the_place_of_a_plan_is_not_waited_for(tmp_path):
     run = start(tmp_path / "a", Ending(10))
     os.mkfifo(run.folder / "plan.jsonl")
@@ -859,12 +890,13 @@ def test_another_text_is_refused(stopped):
 
 def test_a_changed_vocabulary_is_refused(stopped):
     edit(stopped / "vocabulary.json", '"w"', '"q"')
-    with pytest.raises(RunFolderError, match=r"vocabulary\.json or config\.toml was changed"):
+    with pytest.raises(RunFolderError, match=r"config\.toml was changed; put it back from a copy"):
         further(stopped)
 
 
 def test_a_text_from_a_program_has_to_be_given_again(stopped):
-    with pytest.raises(RunFolderError, match="came from a program and was not kept"):
+    call = re.escape(f"hornbook.resume({str(stopped)!r}, text=")
+    with pytest.raises(RunFolderError, match=rf"came from a program and was not kept; give it .*{call}"):
         hornbook.resume(stopped, quiet=True)
 
 

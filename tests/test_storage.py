@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hornbook.errors import PlaceError, RunFolderError, StorageError
-from hornbook.rows import read_json_lines
+from hornbook.rows import read_json_lines, sound_json_lines
 from hornbook.storage import (
     append_line,
     read_json,
@@ -87,6 +87,9 @@ def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(rea
     [
         (errno.EEXIST, "name another place"),
         (errno.ENOTDIR, "name another place"),
+        (errno.ENOTEMPTY, "name another place"),
+        (errno.EISDIR, "move that folder away"),
+        (errno.ELOOP, "it is a link, and none is followed in writing"),
         (errno.ENAMETOOLONG, "name another place"),
         (errno.EACCES, "change who may write there"),
         (errno.EPERM, "change who may write there"),
@@ -115,8 +118,8 @@ def test_where_no_file_can_be_made_the_reason_is_known_and_nothing_is_left(tmp_p
 
 def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "thing").mkdir()
-    with pytest.raises(StorageError, match="cannot be written"):
-        write_whole(tmp_path / "thing", b"new")
+    with pytest.raises(PlaceError, match="thing cannot be written: Is a directory; move that folder away"):
+        write_whole(tmp_path / "thing", b"new", before=tmp_path / "before")
     assert [path.name for path in tmp_path.iterdir()] == ["thing"]
 
 
@@ -180,6 +183,17 @@ def test_json_comes_back_as_it_was(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("json") / "value.json"
     write_json(path, value)
     assert read_json(path) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("9" * 5000, "a number has more digits than any"), ("[" * 99_999, "it is nested too deeply")],
+)
+def test_what_is_wrong_is_told_without_words_for_programmers(tmp_path, content, told):
+    (tmp_path / "thing").write_text(content + "\n")
+    with pytest.raises(RunFolderError, match=rf"thing is damaged or not hornbook's: {told}$"):
+        read_json(tmp_path / "thing")
+    assert sound_json_lines(tmp_path / "thing", dict)[2] == told
 
 
 def test_toml_comes_back_as_it_was(tmp_path):

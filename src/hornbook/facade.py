@@ -18,7 +18,7 @@ from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS, real
 from hornbook.continuing import Ancestor, begin, first, overlap
 from hornbook.engines import default_engine
-from hornbook.errors import InputError, StorageError, TrainingFailed
+from hornbook.errors import InputError, RunFolderError, StorageError, TrainingFailed
 from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
@@ -93,7 +93,8 @@ def train(
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None
     place = first(ancestor, text, planned[1])
-    return train_into(folder, text, planned, display, Interrupts(), save_every, fresh, place)
+    tell = partial(warnings.warn, stacklevel=2)
+    return train_into(folder, text, planned, display, Interrupts(), save_every, fresh, place, tell)
 
 
 def resume(
@@ -138,17 +139,18 @@ def train_into(
     save_every: float = SAVE_SECONDS,
     fresh: bool = False,
     start: Checkpoint | None = None,
+    told: Callable[[str], object] = warnings.warn,
 ) -> Run:
     """Train into a folder, from `start` where that is given, and show each event; then draw the figures.
     Interrupts to `stop` are listened to from the first update to the last. Where the folder's name is
-    `fresh`, another one is taken if it is gone meanwhile."""
+    `fresh`, another one is taken if it is gone meanwhile. Figures that cannot be written are told."""
     save_every = real("`save_every`", save_every, 0, LONGEST)
     model, training, plan = planned
     audience = Audience(display, stop)
     happening = training_events(text, model, training, audience.stop, plan, start, save_every)
     place = create(folder, text, model, training, fresh)
     with place.lock:
-        return keep(Recorder(place, text, model, training), happening, audience, plan)
+        return keep(Recorder(place, text, model, training), happening, audience, plan, told)
 
 
 def resume_into(
@@ -173,10 +175,16 @@ def resume_into(
         start = how.start or first(Ancestor.again(training), how.text, training)
         audience = Audience(display, stop)
         happening = training_events(how.text, model, training, audience.stop, how.plan, start, save_every)
-        return keep(Recorder(how.place, how.text, model, training), happening, audience, how.plan)
+        return keep(Recorder(how.place, how.text, model, training), happening, audience, how.plan, told)
 
 
-def keep(recorder: Recorder, happening: Iterator[Event], audience: Audience, plan: Plan) -> Run:
+def keep(
+    recorder: Recorder,
+    happening: Iterator[Event],
+    audience: Audience,
+    plan: Plan,
+    told: Callable[[str], object],
+) -> Run:
     """Keep and show all events, draw the figures, and measure what others need for what is held out. A
     TrainingFailed says where what was learnt before is kept."""
     lock = recorder.place.lock
@@ -189,7 +197,7 @@ def keep(recorder: Recorder, happening: Iterator[Event], audience: Audience, pla
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(at_once(recorder.folder)) from interrupt
         lock.check()
-        run = ended(Run(recorder.folder), recorder.text, plan, lock)
+        run = ended(Run(recorder.folder), recorder.text, plan, lock, told)
         if audience.failure:
             reason = audience.failure.strerror
             raise StorageError(f"standard output cannot be written: {reason}") from audience.failure
@@ -201,10 +209,10 @@ def listening(stop: Callable[[], bool]) -> AbstractContextManager[object]:
     return stop if isinstance(stop, Interrupts) else nullcontext()
 
 
-def ended(run: Run, text: Text, plan: Plan, lock: Lock) -> Run:
+def ended(run: Run, text: Text, plan: Plan, lock: Lock, told: Callable[[str], object]) -> Run:
     """A run that has ended, with its figures and what others need for what is held out."""
     try:
-        yardsticks.add(drawn(run, lock), text, plan, lock)
+        yardsticks.add(drawn(run, told, lock), text, plan, lock)
     except KeyboardInterrupt as interrupt:
         further = f"the figures or the yardsticks are still to be made: hornbook resume {run.folder}"
         raise KeyboardInterrupt(f"what was learnt is kept in {run.folder}; {further}") from interrupt
@@ -247,12 +255,19 @@ def completed(run: Run, text: Text | None, told: Callable[[str], object]) -> Run
     damage = damaged_rows(run.folder)
     for sentence in damage:
         told(sentence)
-    return run if damage or (run.folder / FIGURE).exists() else drawn(run)
+    return run if damage or (run.folder / FIGURE).exists() else drawn(run, told)
 
 
-def drawn(run: Run, lock: Lock | None = None) -> Run:
-    """The run, with its figures; where it is locked, only in the folder that is."""
-    loss_figure(run, lock and lock.to_write)
+def drawn(run: Run, told: Callable[[str], object], lock: Lock | None = None) -> Run:
+    """The run, with its figures, or without them, which is told, where they cannot be made: it is whole
+    without them. Where it is locked, they are written only in the folder that is. Raises StorageError where
+    that is another one."""
+    try:
+        loss_figure(run, lock.to_write if lock else None)
+    except (StorageError, RunFolderError) as error:
+        if lock:
+            lock.check()
+        told(f"{error}; then hornbook resume {run.folder} draws its figures, without which the run is whole")
     return run
 
 

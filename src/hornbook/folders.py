@@ -23,7 +23,7 @@ import numpy as np
 from hornbook.config import ModelSettings, TrainingSettings, place, words
 from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
-from hornbook.errors import RunFolderError, SettingError, StorageError
+from hornbook.errors import PlaceError, RunFolderError, SettingError, StorageError
 from hornbook.locks import Lock, under_way
 from hornbook.run_files import (
     CONFIG,
@@ -110,8 +110,13 @@ def create(
         except StorageError as error:
             reason = error.__cause__
             taken = isinstance(reason, OSError) and reason.errno in FILLED and os.path.lexists(folder)
-            if not fresh or not taken:
+            if not taken:
                 raise
+            if not fresh:
+                raise PlaceError(
+                    f"{folder} cannot be written: another training or program has put something there "
+                    "meanwhile; choose another `out`"
+                ) from error
             folder = free_folder(text.name)
 
 

@@ -25,6 +25,8 @@ METRIC: Form = {
 }  # fmt: skip
 EVALUATED: Form = {**METRIC, "validation": NUMBER}  # where that was measured
 SAMPLE: Form = {"update": WHOLE, "text": TEXT, "model": TEXT}
+STEP: Form = {"update": WHOLE, "remaining": WHOLE}
+TIMED: Form = {**STEP, "until": NUMBER}  # of a plan that was given more time or updates
 SOURCE: Form = {"path": TEXT, "bytes": WHOLE, "sha256": TEXT, "characters": WHOLE}
 VALIDATION: Form = {"nats_per_character": NUMBER, "characters": WHOLE, "bits_per_character": NUMBER}
 GRADIENT: Form = {
@@ -79,6 +81,11 @@ def check_metric(row: Mapping[str, Any]) -> dict[str, Any]:
 def check_sample(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of samples. Raises ValueError for what is none."""
     return kept(row, SAMPLE)
+
+
+def check_step(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A step of a plan. Raises ValueError for what is none."""
+    return kept(row, TIMED if "until" in row else STEP)
 
 
 def check_summary(summary: object) -> None:

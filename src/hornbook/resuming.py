@@ -210,13 +210,15 @@ def same_text(run: Run, text: Text | None) -> Text:
     if text.vocabulary != run.vocabulary or len(text) != run.config.text["characters"]:
         raise RunFolderError(
             f"the vocabulary or the length of {text.name} is not what {run.folder} was trained with; its "
-            "vocabulary.json or config.toml was changed"
+            "vocabulary.json or config.toml was changed; put it back from a copy"
         )
     return text
 
 
 def moved(run: Run) -> str:
-    """What to do where a text of a run is not where it was."""
+    """What to do where a text of a run is not where it was, or was in no file."""
+    if not run.config.sources:
+        return f"; give it again, in Python: hornbook.resume({str(run.folder)!r}, text=Text.from_string(...))"
     if all(Path(run.folder, source.path).exists() for source in run.config.sources):
         return ""
     return f"; put it back, or write the whole path of its new place under path in {run.folder / CONFIG}"

@@ -37,7 +37,7 @@ from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import Planned
 from hornbook.parameters import count
-from hornbook.records import SOURCE, check, check_summary
+from hornbook.records import SOURCE, check, check_step, check_summary
 from hornbook.rows import read_json_lines
 from hornbook.storage import MOST_HEADER, check_file, check_kind, read_json, read_toml, reading
 from hornbook.text import Source, Text, digest, read_text
@@ -117,7 +117,7 @@ def read_plan(folder: Path) -> list[Planned]:
     path = folder / PLAN
     rows = read_json_lines(path)
     try:
-        steps = [Planned(**row) for row in rows]
+        steps = [Planned(**check_step(row)) for row in rows]
         for step in steps:
             integer("update", step.update, 0, MOST_UPDATES)
             integer("remaining", step.remaining, 0, MOST_UPDATES)
@@ -128,7 +128,7 @@ def read_plan(folder: Path) -> list[Planned]:
             raise ValueError("its updates do not rise from 0")
         if any(after.update > before.update + before.remaining for before, after in pairwise(steps)):
             raise ValueError("it goes on after its end")
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise RunFolderError(f"{path} is damaged or not hornbook's: {error}") from error
     return steps
 

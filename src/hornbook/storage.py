@@ -30,8 +30,11 @@ CHECKSUM = "sha256"
 ELSEWHERE = "name another place"
 ALLOWED = "change who may write there (chmod), or copy it to where you may"
 ROOM = "make room on its disk, or use another one"
+NO_PLACE = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.ENAMETOOLONG)
 PLACES = {
-    **dict.fromkeys((errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG), ELSEWHERE),
+    **dict.fromkeys(NO_PLACE, ELSEWHERE),
+    errno.EISDIR: "move that folder away, or give it another name",
+    errno.ELOOP: "it is a link, and none is followed in writing: remove it, or put the file itself there",
     **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
     errno.EROFS: "copy it to a disk that can be written, or name another place",
 }  # what to do where the place is at fault
@@ -75,6 +78,8 @@ def write_whole(
     another one meanwhile, that is left as it is."""
     beside = path.with_name(f".{path.name}.new")
     with storing(path):
+        if path.is_dir() and not path.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         beside.unlink(missing_ok=True)  # of a process that was killed; or a link to somewhere else
         with beside.open("xb") as file:
             try:
@@ -203,7 +208,14 @@ def reading(path: Path) -> Iterator[None]:
     except KeyError as error:
         raise RunFolderError(f"{path} is damaged or not hornbook's: it has no {error}") from error
     except (ValueError, TypeError, RecursionError, OverflowError, safetensors.SafetensorError) as error:
-        raise RunFolderError(f"{path} is damaged or not hornbook's: {error}") from error
+        raise RunFolderError(f"{path} is damaged or not hornbook's: {in_words(error)}") from error
+
+
+def in_words(error: Exception) -> str:
+    """What is wrong with a file, where Python tells it to programmers."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return "a number has more digits than any" if "int_max_str_digits" in str(error) else str(error)
 
 
 def check_file(path: Path, most: int | None = None) -> None:

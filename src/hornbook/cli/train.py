@@ -99,7 +99,7 @@ def train(
     display = choose_display(arranged[1].seq_len, quiet, as_json, "\n".join(words))
     fresh = out is None and name is None
     place, interrupts = first(ancestor, text, arranged[1]), Interrupts()
-    run = train_into(folder, text, arranged, display, interrupts, save_every, fresh, place)
+    run = train_into(folder, text, arranged, display, interrupts, save_every, fresh, place, warn)
     conclude(run, silent=quiet or as_json, signal=interrupts.asked)
 
 
