@@ -16,6 +16,7 @@ import pytest
 from hornbook import RunFolderError, StorageError, locks
 from hornbook.errors import PlaceError
 from hornbook.locks import LOCK, PAUSE, TRIES, Lock, locked, sign, under_way
+from hornbook.storage import Spot
 
 HOLDING = """
 import sys
@@ -187,7 +188,7 @@ def test_another_folder_of_the_same_name_is_told_and_its_lock_left_alone(tmp_pat
     folder = tmp_path / "a"
     folder.mkdir()
     lock = Lock(folder)
-    assert lock.to_write("rows") == folder / "rows"
+    assert lock.to_write("rows") == Spot(folder / "rows", lock.root)
     folder.rename(tmp_path / "moved")
     with pytest.raises(StorageError, match=r"rows cannot be written, because the folder .*a is gone"):
         lock.to_write("rows")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hornbook.errors import PlaceError, RunFolderError, StorageError
 from hornbook.rows import read_json_lines, sound_json_lines
 from hornbook.storage import (
+    Spot,
     append_line,
     read_json,
     read_tensors,
@@ -138,30 +139,51 @@ def test_what_stood_there_before_is_kept_under_another_name(tmp_path):
     assert (path.read_bytes(), before.read_bytes()) == (b"second", b"first")
 
 
+@pytest.fixture
+def held(tmp_path):
+    """A folder `a` that is held open."""
+    (tmp_path / "a").mkdir()
+    number = os.open(tmp_path / "a", os.O_RDONLY)
+    yield number
+    os.close(number)
+
+
 @pytest.mark.parametrize("full", [True, False])
-def test_where_another_folder_takes_its_place_meanwhile_that_is_left_as_it_is(tmp_path, monkeypatch, full):
-    names, fsync = ("thing", "before", ".thing.new"), os.fsync
+def test_what_is_written_into_a_folder_goes_into_no_other_one_of_its_name(tmp_path, monkeypatch, held, full):
+    names, fsync = ("thing", "before", ".thing.new", "rows"), os.fsync
 
     def swapped(file):
-        (tmp_path / "a").rename(tmp_path / "moved")
-        (tmp_path / "a").mkdir()
-        for name in names if full else ():
-            (tmp_path / "a" / name).write_text("another's")
+        if not (tmp_path / "moved").exists():
+            (tmp_path / "a").rename(tmp_path / "moved")
+            (tmp_path / "a").mkdir()
+            for name in names if full else ():
+                (tmp_path / "a" / name).write_text("another's")
         fsync(file)
 
-    (tmp_path / "a").mkdir()
+    spot, before = Spot(tmp_path / "a" / "thing", held), tmp_path / "a" / "before"
+    spot.path.write_bytes(b"old")
     monkeypatch.setattr("hornbook.storage.os.fsync", swapped)
-    with pytest.raises(StorageError, match=r"thing cannot be written: what was written of it is gone"):
-        write_whole(tmp_path / "a" / "thing", b"new", before=tmp_path / "a" / "before")
+    write_whole(spot, b"new", before)
+    append_line(Spot(tmp_path / "a" / "rows", held), "row")
     found = {path.name: path.read_text() for path in (tmp_path / "a").iterdir()}
     assert found == (dict.fromkeys(names, "another's") if full else {})
+    assert (spot.read(), Spot(before, held).read(), Spot(tmp_path / "no", held).read()) == (
+        b"new",
+        b"old",
+        b"",
+    )
+    assert {path.name: path.read_text() for path in (tmp_path / "moved").iterdir()} == {
+        "thing": "new",
+        "before": "old",
+        "rows": "row\n",
+    }
 
 
-def test_a_folder_that_goes_while_a_file_is_written_is_told(tmp_path, monkeypatch):
-    (tmp_path / "a").mkdir()
+def test_a_folder_that_goes_while_a_file_is_written_is_told(tmp_path, monkeypatch, held):
     monkeypatch.setattr("hornbook.storage.os.fsync", lambda _: shutil.rmtree(tmp_path / "a"))
-    with pytest.raises(StorageError, match=r"the folder .*a is gone: it was deleted or moved away"):
-        write_whole(tmp_path / "a" / "thing", b"new")
+    for place in (tmp_path / "a" / "thing", Spot(tmp_path / "a" / "thing", held)):
+        with pytest.raises(StorageError, match=r"the folder .*a is gone: it was deleted or moved away"):
+            write_whole(place, b"new")
 
 
 def test_no_link_is_followed_when_a_file_is_written(tmp_path):
@@ -187,7 +209,7 @@ def test_json_comes_back_as_it_was(tmp_path_factory, value):
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("9" * 5000, "a number has more digits than any"), ("[" * 99_999, "it is nested too deeply")],
+    [("9" * 5000, "a number has more digits than any"), ("[" * 9_999, "it is nested too deeply")],
 )
 def test_what_is_wrong_is_told_without_words_for_programmers(tmp_path, content, told):
     (tmp_path / "thing").write_text(content + "\n")

@@ -198,6 +198,7 @@ def keep(
             raise KeyboardInterrupt(at_once(recorder.folder)) from interrupt
         lock.check()
         run = ended(Run(recorder.folder), recorder.text, plan, lock, told)
+        lock.check()
         if audience.failure:
             reason = audience.failure.strerror
             raise StorageError(f"standard output cannot be written: {reason}") from audience.failure

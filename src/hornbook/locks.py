@@ -20,7 +20,7 @@ from typing import Self
 
 from hornbook.errors import RunFolderError, StorageError
 from hornbook.markup import printable
-from hornbook.storage import same_file, storing
+from hornbook.storage import Spot, storing
 
 LOCK = "lock"
 TRIES, PAUSE = 10, 0.02  # seconds: who only looks whether a run is under way holds its lock for a moment
@@ -83,10 +83,10 @@ class Lock:
             if not same_file(self.file, self.folder / LOCK):
                 self.take_again()
 
-    def to_write(self, name: str) -> Path:
-        """The path of a file of the folder that is to be written now. Raises as `check` does."""
+    def to_write(self, name: str) -> Spot:
+        """A file of the folder, and of no other one, that is to be written now. Raises as `check` does."""
         self.check(name)
-        return self.folder / name
+        return Spot(self.folder / name, self.root)
 
     def take_again(self) -> None:
         """Lock the folder anew: the lock's file was deleted."""
@@ -176,6 +176,14 @@ def locked(file: int) -> bool:
             return False
         raise
     return True
+
+
+def same_file(file: int, path: Path) -> bool:
+    """Whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(file), os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def under_way(folder: Path) -> bool:

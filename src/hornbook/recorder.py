@@ -75,9 +75,8 @@ class Recorder:
         """Record a step of the plan, unless it stands there already, in a training that goes on."""
         self.place.ruled = step.update
         if step.update > self.place.planned:
-            path = self.to_write(PLAN)
-            before = path.read_bytes() if path.exists() else b""
-            write_whole(path, before + json.dumps(plan_row(step)).encode() + b"\n")
+            plan = self.to_write(PLAN)
+            write_whole(plan, plan.read() + json.dumps(plan_row(step)).encode() + b"\n")
             self.place.planned = step.update
 
     def append(self, name: str, row: dict[str, Any]) -> None:
@@ -89,9 +88,9 @@ class Recorder:
         """Write again what the run has had from its beginning and has no more, without which all else is of
         no use."""
         for name, content in self.place.beginning.items():
-            path = self.to_write(name)
-            if not path.exists():
-                write_whole(path, content)
+            spot = self.to_write(name)
+            if not spot.kind(name):
+                write_whole(spot, content)
 
     def save(self, event: Checkpoint) -> None:
         """Write the best parameters and all that going on needs, after the rows that come before it; never

@@ -15,7 +15,8 @@ import stat
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,50 +71,80 @@ def storing(path: Path) -> Iterator[None]:
         raise kind(f"{path} cannot be written: {error.strerror or error}; {advice}") from error
 
 
+@dataclass(frozen=True)
+class Spot:
+    """A file that is to be written: its path, and where that is given the open folder that it lies in, which
+    is written then, and no other one that has come to bear its name."""
+
+    path: Path
+    folder: int | None = None
+
+    @classmethod
+    def of(cls, place: Path | Spot) -> Spot:
+        """The same of a path."""
+        return place if isinstance(place, Spot) else cls(place)
+
+    def at(self, name: str) -> str:
+        """How the system finds a file beside this one, or itself."""
+        return str(self.path.with_name(name)) if self.folder is None else name
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file there, but not what a link in its place leads to."""
+        return os.open(self.at(name), flags | os.O_NOFOLLOW, 0o666, dir_fd=self.folder)
+
+    def kind(self, name: str) -> int:
+        """What a file is, or a link leads to, as `stat` has it; 0 where there is none."""
+        try:
+            return os.stat(self.at(name), dir_fd=self.folder).st_mode
+        except OSError:
+            return 0
+
+    def read(self) -> bytes:
+        """What is in it; nothing where it is not there."""
+        with storing(self.path):
+            try:
+                with open(self.path.name, "rb", opener=self.open) as file:
+                    return file.read()
+            except FileNotFoundError:
+                return b""
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a file there another name, whatever has that."""
+        os.replace(self.at(name), self.at(to), src_dir_fd=self.folder, dst_dir_fd=self.folder)
+
+    def remove(self, name: str) -> None:
+        """Remove a file there, where there is one."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.at(name), dir_fd=self.folder)
+
+    def sync(self) -> None:
+        """Wait until the names there are on the disk."""
+        sync(self.path.parent) if self.folder is None else os.fsync(self.folder)
+
+
 def write_whole(
-    path: Path, content: bytes | Iterable[bytes | memoryview], before: Path | None = None
+    place: Path | Spot, content: bytes | Iterable[bytes | memoryview], before: Path | None = None
 ) -> None:
     """Write a file, or its pieces, so that it is seen either as it was or whole, also after a power cut. What
-    stood there before is kept under the name `before`, where one is given. Where the folder comes to be
-    another one meanwhile, that is left as it is."""
-    beside = path.with_name(f".{path.name}.new")
-    with storing(path):
-        if path.is_dir() and not path.is_symlink():
+    stood there before is kept under the name `before`, beside it, where one is given."""
+    spot = Spot.of(place)
+    name, beside = spot.path.name, f".{spot.path.name}.new"
+    with storing(spot.path):
+        if stat.S_ISDIR(spot.kind(name)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        beside.unlink(missing_ok=True)  # of a process that was killed; or a link to somewhere else
-        with beside.open("xb") as file:
-            try:
+        try:
+            spot.remove(beside)  # of a process that was killed; or a link to somewhere else
+            with open(beside, "xb", opener=spot.open) as file:
                 file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
-                if not same_file(file.fileno(), beside):
-                    raise vanished(path)
-                if before is not None and path.exists():
-                    path.replace(before)
-                beside.replace(path)
-                sync(path.parent)
-            except BaseException:
-                if same_file(file.fileno(), beside):
-                    beside.unlink(missing_ok=True)
-                raise
-
-
-def vanished(path: Path) -> Exception:
-    """What is told where a file is not there any more when it is to get its name."""
-    if not path.parent.is_dir():
-        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    return StorageError(
-        f"{path} cannot be written: what was written of it is gone, because its folder was moved away or "
-        "another process writes the same file"
-    )
-
-
-def same_file(file: int, path: Path) -> bool:
-    """Whether an open file is still the one of this name."""
-    try:
-        return os.path.samestat(os.fstat(file), os.lstat(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+            if before is not None and spot.kind(name):
+                spot.rename(name, before.name)
+            spot.rename(beside, name)
+            spot.sync()
+        except BaseException:
+            spot.remove(beside)
+            raise
 
 
 def sync(path: Path) -> None:
@@ -130,12 +161,11 @@ def unlinked(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def append_line(path: Path, line: str) -> None:
+def append_line(place: Path | Spot, line: str) -> None:
     """Add a line to a file. A lone surrogate stands there as JSON's \\udc80."""
-    with (
-        storing(path),
-        open(path, "a", encoding="utf-8", errors="backslashreplace", newline="", opener=unlinked) as file,
-    ):
+    spot = Spot.of(place)
+    how: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+    with storing(spot.path), open(spot.path.name, "a", opener=spot.open, **how) as file:
         file.write(line + "\n")
 
 
@@ -148,9 +178,9 @@ def refusal(folder: Path) -> str:
     return ""
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(place: Path | Spot, value: object) -> None:
     """Write a JSON file, indented, whole."""
-    write_whole(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+    write_whole(place, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def write_toml(path: Path, table: Mapping[str, Any]) -> None:
@@ -159,14 +189,14 @@ def write_toml(path: Path, table: Mapping[str, Any]) -> None:
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, Array], about: Mapping[str, Any], before: Path | None = None
+    place: Path | Spot, tensors: Mapping[str, Array], about: Mapping[str, Any], before: Path | None = None
 ) -> None:
     """Write named arrays as safetensors, whole, with one JSON record about them, which holds a checksum of
     them and of itself; `before` as in `write_whole`."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     record = {**about, CHECKSUM: checksum(arrays, about)}
     note = {"hornbook": json.dumps(record, sort_keys=True)}
-    write_whole(path, laid_out(arrays, note), before)
+    write_whole(place, laid_out(arrays, note), before)
 
 
 def laid_out(arrays: Mapping[str, Array], note: Mapping[str, str]) -> Iterator[bytes | memoryview]:

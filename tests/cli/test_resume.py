@@ -108,8 +108,8 @@ def test_a_finished_run_whose_rows_are_damaged_says_so(run, hornbook):
     (run / "loss.svg").unlink(missing_ok=True)
     told = hornbook("resume", run)
     assert told.code == 0
-    assert told.err.startswith("warning: runs/book/metrics.jsonl is damaged or not hornbook's, in row ")
-    assert "runs/book is finished" in told.out
+    assert told.err.startswith(f"warning: {run}/metrics.jsonl is damaged or not hornbook's, in row ")
+    assert f"{run} is finished" in told.out
     (run / "metrics.jsonl").unlink()
     os.mkfifo(run / "metrics.jsonl")
     told = hornbook("resume", run)

@@ -55,6 +55,11 @@ int rename(const char* from, const char* to) {
     return fails() ? -1 : real(from, to);
 }
 
+int renameat(int from_folder, const char* from, int to_folder, const char* to) {
+    static auto* real = next<int(int, const char*, int, const char*)>("renameat");
+    return fails() ? -1 : real(from_folder, from, to_folder, to);
+}
+
 int ftruncate64(int file, off64_t size) {
     static auto* real = next<int(int, off64_t)>("ftruncate64");
     return fails() ? -1 : real(file, size);
@@ -63,6 +68,21 @@ int ftruncate64(int file, off64_t size) {
 int unlink(const char* path) {
     static auto* real = next<int(const char*)>("unlink");
     return fails() ? -1 : real(path);
+}
+
+int unlinkat(int folder, const char* path, int flags) {
+    static auto* real = next<int(int, const char*, int)>("unlinkat");
+    return fails() ? -1 : real(folder, path, flags);
+}
+
+int openat64(int folder, const char* path, int flags, ...) {
+    static auto* real = next<int(int, const char*, int, ...)>("openat64");
+    if (!(flags & O_CREAT)) return real(folder, path, flags);
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return fails() ? -1 : real(folder, path, flags, mode);
 }
 
 int open64(const char* path, int flags, ...) {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.report.charts import drawing
 from hornbook.runs import Run
-from hornbook.storage import write_whole
+from hornbook.storage import Spot, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +33,10 @@ STYLE: Any = {
 }
 
 
-def loss_figure(run: Run, to_write: Callable[[str], Path] | None = None) -> list[Path]:
+def loss_figure(run: Run, to_write: Callable[[str], Path | Spot] | None = None) -> list[Path]:
     """Write `loss.svg` and `loss.png` into a run's folder: the loss of each logged update, and beside
     it the smooth loss and the validation, with the best model's, over updates. Without a metrics row nothing
-    is written. `to_write` gives the path of a file that is to be written, as `Lock.to_write` does. Raises
+    is written. `to_write` tells where a file of a name is to be written, as `Lock.to_write` does. Raises
     StorageError."""
     rows = run.metrics
     pictures = drawn(rows, run.summary, run.config.training.seq_len) if rows else {}
