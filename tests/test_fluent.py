@@ -188,7 +188,7 @@ def test_the_figures_are_rehearsed_once(tmp_path, monkeypatch, speed, command):
     rehearsals = list[str]()
     for name in ("hornbook.facade.rehearsed", "hornbook.report.figures.rehearsed"):
         monkeypatch.setattr(name, lambda name=name: rehearsals.append(name) or 0.0)
-    monkeypatch.setattr("hornbook.facade.loss_figure", lambda run: [])
+    monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     speed(1e-3)
     how = {"preset": "fluent", "minutes": 0.01, "hidden": 4, "layers": 1, "engine": "reference"}
     (tmp_path / "page.txt").write_text("a sentence like any other, and another one.\n" * 5)

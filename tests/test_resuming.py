@@ -1004,7 +1004,7 @@ def test_lost_rows_are_told_and_gone_without_where_it_is_forced(stopped):
     run = further(stopped, force=True, told=told.append)
     assert [row["update"] for row in run.metrics][:4] == [3, 5, 12, 15]
     (sentence,) = told
-    assert "had 5 when the checkpoint was made; going on with the 2 rows before" in sentence
+    assert "had 5 when the checkpoint was made; going on with 2 rows" in sentence
     assert sentence.endswith("; what is left of it is kept as metrics-1.jsonl")
     assert (stopped / "metrics-1.jsonl").read_text() == "".join(rows[:2])
 
@@ -1013,7 +1013,7 @@ def test_rows_whose_file_is_gone_are_told_where_it_is_forced(stopped):
     (stopped / "samples.jsonl").unlink()
     told = []
     assert further(stopped, force=True, told=told.append).summary["finished"]
-    assert [sentence.endswith("going on with the 0 rows before") for sentence in told] == [True]
+    assert [sentence.endswith("going on with 0 rows") for sentence in told] == [True]
     assert not (stopped / "samples-1.jsonl").exists()
 
 
@@ -1030,7 +1030,7 @@ def test_rows_that_are_damaged_are_told_and_those_before_kept_where_it_is_forced
     assert [row["update"] for row in run.metrics][:4] == [3, 5, 12, 15]
     (sentence,) = told
     assert "metrics.jsonl is damaged or not hornbook's, in row 3" in sentence
-    assert "going on with the 2 rows before; what is left of it is kept as metrics-2.jsonl" in sentence
+    assert "going on with 2 rows; what is left of it is kept as metrics-2.jsonl" in sentence
     assert (stopped / "metrics-2.jsonl").read_bytes() == damaged
     assert (stopped / "metrics-1.jsonl").read_text() == "of an earlier time"
 

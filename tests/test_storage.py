@@ -90,7 +90,6 @@ def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(rea
         (errno.ENOTDIR, "name another place"),
         (errno.ENOTEMPTY, "name another place"),
         (errno.EISDIR, "move that folder away"),
-        (errno.ELOOP, "it is a link, and none is followed in writing"),
         (errno.ENAMETOOLONG, "name another place"),
         (errno.EACCES, "change who may write there"),
         (errno.EPERM, "change who may write there"),
@@ -191,9 +190,7 @@ def test_no_link_is_followed_when_a_file_is_written(tmp_path):
     for name in (".thing.new", "rows.jsonl"):
         (tmp_path / name).symlink_to("precious")
     write_whole(tmp_path / "thing", b"new")
-    with pytest.raises(
-        StorageError, match=r"rows\.jsonl cannot be written: Too many levels of symbolic links"
-    ):
+    with pytest.raises(PlaceError, match=r"rows\.jsonl cannot be written: it is a link, .*; remove it, or"):
         append_line(tmp_path / "rows.jsonl", "{}")
     assert (tmp_path / "precious").read_text() == "as it was"
     assert (tmp_path / "thing").read_bytes() == b"new"

@@ -171,6 +171,7 @@ def resume(
     steps, plan = plan_on(run, text, start, steps, further, begun, figures)
     lock.check()
     go_without(run, lost, rows, plan, told)
+    lock.check()  # copies of large files may have taken long
     if saved:
         restore(run.folder, saved, told)
     else:
@@ -193,7 +194,8 @@ def go_without(
         kept = f"; what is left of it is kept as {aside.name}" if aside else ""
         planned = f"{plan.total:,} updates are planned now"
         planned = f"about {planned}, by the clock" if isinstance(plan, Budget) else planned
-        how = f"without it: {planned}" if name == PLAN else f"with the {rows[name]:,} rows before"
+        some = "1 row" if rows.get(name) == 1 else f"{rows.get(name, 0):,} rows"
+        how = f"without it: {planned}" if name == PLAN else f"with {some}"
         told(f"{wrong}; going on {how}{kept}")
 
 

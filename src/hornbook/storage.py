@@ -30,12 +30,13 @@ from hornbook.errors import PlaceError, RunFolderError, StorageError
 CHECKSUM = "sha256"
 ELSEWHERE = "name another place"
 ALLOWED = "change who may write there (chmod), or copy it to where you may"
+LINK = "it is a link, and none is followed in writing"  # the system says that there are too many
 ROOM = "make room on its disk, or use another one"
 NO_PLACE = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.ENAMETOOLONG)
 PLACES = {
     **dict.fromkeys(NO_PLACE, ELSEWHERE),
     errno.EISDIR: "move that folder away, or give it another name",
-    errno.ELOOP: "it is a link, and none is followed in writing: remove it, or put the file itself there",
+    errno.ELOOP: "remove it, or put the file itself there",
     **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
     errno.EROFS: "copy it to a disk that can be written, or name another place",
 }  # what to do where the place is at fault
@@ -68,7 +69,8 @@ def storing(path: Path) -> Iterator[None]:
             ) from error
         kind = PlaceError if error.errno in PLACES else StorageError
         advice = PLACES.get(error.errno or 0, ROOM)
-        raise kind(f"{path} cannot be written: {error.strerror or error}; {advice}") from error
+        reason = LINK if error.errno == errno.ELOOP else error.strerror or error
+        raise kind(f"{path} cannot be written: {reason}; {advice}") from error
 
 
 @dataclass(frozen=True)
