@@ -85,7 +85,10 @@ def check_sample(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_step(row: Mapping[str, Any]) -> dict[str, Any]:
     """A step of a plan. Raises ValueError for what is none."""
-    return kept(row, TIMED if "until" in row else STEP)
+    step = kept(row, TIMED if "until" in row else STEP)
+    if strange := sorted(set(row) - set(step)):
+        raise ValueError(f"{strange[0]!r} is no key of a step")
+    return step
 
 
 def check_summary(summary: object) -> None:
