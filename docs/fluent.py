@@ -33,7 +33,7 @@ The loss is that on the last tenth of the text, in nats a character. Each trial 
 and with what stands in its row. What was taken from them:
 
 - GRUs, which with as much work learn more than LSTMs and vanilla networks;
-- two layers, and the largest network that reads four characters for each weight: with as much work, more
+- two layers, and the largest network that reads three characters for each weight: with as much work, more
   units on fewer characters learn more than fewer units on more;
 - chunks of the text in an order and at places of their own each epoch; 16 streams on two cores;
 - weight decay where a text is read more than four times, the more the shorter it is: it keeps both texts from
