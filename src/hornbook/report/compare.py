@@ -29,7 +29,7 @@ from hornbook.report.document import (
     say,
     spans,
 )
-from hornbook.report.subject import figures_of, without_paths
+from hornbook.report.subject import Reached, without_paths
 from hornbook.report.wording import NOTHING, counted, listed
 from hornbook.runs import Run
 
@@ -54,21 +54,10 @@ Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Compared:
+class Compared(Reached):
     """A run with what tells it from others."""
 
-    run: Run
     name: str
-
-    @cached_property
-    def figures(self) -> tuple[dict[str, Any], str]:
-        """What the run reached, and why that is not known; see `figures_of`."""
-        return figures_of(self.run)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What the run reached; empty before its first checkpoint, and where it is damaged."""
-        return self.figures[0]
 
     @cached_property
     def settings(self) -> dict[str, str]:

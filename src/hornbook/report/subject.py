@@ -25,8 +25,8 @@ HELD_OUT = 10  # the last part in so many
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A run, asked for its report."""
+class Reached:
+    """A run, with what it reached."""
 
     run: Run
 
@@ -39,6 +39,11 @@ class Subject:
     def summary(self) -> dict[str, Any]:
         """What the run reached; empty before its first checkpoint, and where it is damaged."""
         return self.figures[0]
+
+
+@dataclass(frozen=True)
+class Subject(Reached):
+    """A run, asked for its report."""
 
     @property
     def why_no_summary(self) -> str:

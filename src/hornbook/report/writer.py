@@ -31,9 +31,9 @@ def write_report(
 ) -> list[Path]:
     """Write the report of a run in a format (html, pdf, md) or in all of them; gives the files, the report
     itself first of each format. `told(what, done, total)` hears what is being done, `lacking` what is
-    left out, and why; see `report_of`. Raises
-    SettingError for another format, InputError where a format's tool is not installed, RunFolderError where
-    the folder cannot be written to (nothing is written then), StorageError where its disk is full."""
+    left out, and why; see `report_of`. Raises SettingError for another format, InputError where a format's
+    tool is not installed, RunFolderError where the folder cannot be written to (nothing is written then),
+    StorageError where its disk is full."""
     choice("format", form, (*FORMATS, ALL))
     forms = list(FORMATS) if form == ALL else [form]
     if "pdf" in forms:
