@@ -15,8 +15,8 @@ OURS = "hornbook, native"
 PEAK, RULER = "peak of the core", "C program"
 
 
-def training(c_program: str | None) -> list[Contender]:
-    """Who makes classic updates."""
+def training(program: str | None) -> list[Contender]:
+    """Who makes classic updates, a compiled program among them."""
     contenders = [
         Contender(OURS, "hornbook_engines"),
         Contender("hornbook, reference", "hornbook_engines", options={"engine": "reference"}),
@@ -27,9 +27,9 @@ def training(c_program: str | None) -> list[Contender]:
         Contender("JAX jit, hoisted", "jax_scan", options={"hoisted": True}),
         Contender(PEAK, "peak", "make_gauge", gauge=True),
     ]
-    if c_program:
+    if program:
         contenders.append(
-            Contender(RULER, "c_program", "make_gauge", options={"source": c_program}, gauge=True)
+            Contender(RULER, "c_program", "make_gauge", options={"program": program}, gauge=True)
         )
     return installed(contenders)
 
@@ -78,10 +78,10 @@ def show(rows: list[dict[str, float | str]]) -> None:
         )
 
 
-def measure(out: Path, machine: str, rounds: int, c_program: str | None) -> None:
+def measure(out: Path, machine: str, rounds: int, program: str | None) -> None:
     """Measure, print, save."""
     print(f"classic update: H {SIZES.hidden}, K {SIZES.vocabulary}, T {SIZES.seq_len}, float32\n")
-    update = figures(race(training(c_program), SIZES, rounds))
+    update = figures(race(training(program), SIZES, rounds))
     show(update)
     write = race(writing(), SIZES, rounds)
     speeds = {name: 1 / statistics.median(seconds) for name, seconds in write.items()}
