@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -51,7 +53,13 @@ FLOORS: list[set[str]] = [
         "resuming",
     },
     {"report", "web"},
-    {"cli.words", "cli.display", "cli.interrupts", "cli.audience"},  # what a plain call from Python shows
+    {
+        "cli.words",
+        "cli.quiet",
+        "cli.display",
+        "cli.interrupts",
+        "cli.audience",
+    },  # what a plain call from Python shows
     {"facade"},
     {"cli"},
     {"", "entry", "__main__"},
@@ -160,6 +168,12 @@ def test_only_the_command_line_knows_the_terminal_and_prints(name: str) -> None:
         assert not of_others(name) & TERMINAL
         assert "print" not in calls(name)
         assert "input" not in calls(name)
+
+
+def test_the_command_is_there_before_numpy_is() -> None:
+    program = "import sys, hornbook.cli.main; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n", "its help would wait for NumPy"
 
 
 @every_module

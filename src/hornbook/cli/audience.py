@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from hornbook.cli.display import Display, hush
+from hornbook.cli.display import Display
+from hornbook.cli.quiet import silence
 from hornbook.events import Event
 
 GONE = (errno.EPIPE, errno.EIO)  # a reader, a terminal
@@ -51,9 +51,3 @@ class Audience:
             if error.errno not in GONE:
                 self.failure = self.failure or error
             silence()
-
-
-def silence() -> None:
-    """Send what is printed from now on nowhere."""
-    with suppress(OSError):  # where standard output is no file
-        hush(sys.stdout.fileno())

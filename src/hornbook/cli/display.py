@@ -49,13 +49,6 @@ class Display:
         """Show an event."""
 
 
-def hush(number: int) -> None:
-    """Send what is printed to an open file from now on nowhere: whoever read it has gone."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
-
-
 class JsonDisplay(Display):
     """One JSON record a line for each event; arrays are left out."""
 

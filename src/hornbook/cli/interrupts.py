@@ -9,7 +9,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Self
 
-from hornbook.cli.display import hush
+from hornbook.cli.quiet import hush
 
 STANDARD = (1, 2)  # output and error
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, an end of the system, a closed terminal

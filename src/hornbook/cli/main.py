@@ -8,17 +8,16 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-from hornbook.cli.audience import silence
 from hornbook.cli.check import check
 from hornbook.cli.compare import compare
 from hornbook.cli.evaluate import evaluate
 from hornbook.cli.inside import inside
+from hornbook.cli.quiet import silence
 from hornbook.cli.report import report
 from hornbook.cli.resume import resume
 from hornbook.cli.runs import runs
@@ -117,6 +116,8 @@ for name, command in COMMANDS.items():
 def tell_version(wanted: bool) -> None:
     """Print the version and end."""
     if wanted:
+        from importlib.metadata import version
+
         print(f"hornbook {version('hornbook')}")
         raise typer.Exit
 
