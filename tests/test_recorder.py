@@ -224,6 +224,20 @@ def test_what_a_killed_process_left_within_an_empty_folder_hinders_nobody(tmp_pa
     assert [path for path in (old, fresh) if path.exists()] == [fresh]
 
 
+def test_of_two_trainings_that_find_one_empty_folder_that_has_to_stay_only_one_fills_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hornbook.folders.filled", lambda _: False)  # as both of them have found it
+    recorder = new(Path())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(StorageError, match="another training or program has put something there"):
+        create(Path(), replace(TEXT, name="dogs"), MODEL, TRAINING)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    keep(recorder, Sampled(0, "abc"))
+    assert [row["text"] for row in Run(tmp_path).samples] == ["abc"]
+
+
 def test_a_folder_in_the_place_of_an_empty_one_has_its_permissions(tmp_path):
     (tmp_path / "a").mkdir(mode=0o700)
     assert new(tmp_path / "a").folder.stat().st_mode & 0o777 == 0o700

@@ -24,7 +24,7 @@ from hornbook.config import ModelSettings, TrainingSettings, place, words
 from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import PlaceError, RunFolderError, SettingError, StorageError
-from hornbook.locks import Lock, under_way
+from hornbook.locks import LOCK, Lock, under_way
 from hornbook.run_files import (
     CONFIG,
     METRICS,
@@ -186,13 +186,14 @@ def remove_left(whole: Path, around: Path) -> None:
 
 
 def put(beside: Path, whole: Path) -> None:
-    """Put a folder in its place by a rename, onto an empty folder too; from within that one file by file, the
-    settings last, without which it is no run."""
+    """Put a folder in its place by a rename, onto an empty folder too; from within that one file by file: the
+    lock first, whose name only one training can take, the settings last, without which it is no run."""
     there = whole.is_dir()
     if there and filled(whole):
         raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(whole))
     if beside.parent == whole:
-        for path in sorted(beside.iterdir(), key=lambda path: path.name == CONFIG):
+        (whole / LOCK).touch(exist_ok=False)
+        for path in sorted(beside.iterdir(), key=lambda path: (path.name != LOCK, path.name == CONFIG)):
             path.rename(whole / path.name)
         sync(whole)
         return
