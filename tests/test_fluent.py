@@ -19,7 +19,7 @@ from hornbook.events import Logged
 from hornbook.facade import train_into
 from hornbook.fluent import RATE, advise
 from hornbook.parameters import multiplied
-from hornbook.sizing import EPOCHS, LEAST, MIXED, READ, ROUNDS, SIZES
+from hornbook.sizing import EPOCHS, FRESH, LEAST, MIXED, READ, ROUNDS, SIZES, TWICE, in_layers
 from hornbook.streams import Streams
 
 
@@ -116,10 +116,24 @@ def test_a_longer_training_gets_a_larger_network_and_never_one_it_has_no_time_fo
         _, (model, training) = advised(text, updates=updates)
         read = updates * training.streams * training.seq_len
         smallest = (model.layers, model.hidden) == SIZES[0]
-        assert read >= READ * multiplied(model) or smallest
+        assert read >= READ * in_layers(model) or smallest
         found.append(multiplied(model))
     assert found == sorted(found)
     assert found[0] < found[-1]
+
+
+def test_of_a_text_that_is_read_once_or_twice_more_is_read_for_each_weight():
+    often, once = (advised(of(n), updates=2400)[1] for n in (300_000, 2_000_000))
+    (model, training), read = once, 2400 * once[1].streams * once[1].seq_len
+    assert read <= TWICE * 2_000_000
+    assert read >= FRESH * in_layers(model)
+    assert multiplied(often[0]) > multiplied(model)
+    assert training.streams * training.seq_len * 2400 >= READ * in_layers(often[0])
+
+
+def test_a_large_vocabulary_does_not_make_the_layers_small():
+    few, many = (advised(of(200_000, kinds), updates=2400)[1][0] for kinds in (60, 4000))
+    assert many.hidden == few.hidden
 
 
 def test_the_more_often_a_text_is_read_the_more_is_left_out():
@@ -369,8 +383,8 @@ def test_mixed_is_taken_only_where_it_is_faster(mixed, gain, dtype):
 
 def test_mixed_is_measured_with_the_network_that_is_chosen(mixed):
     mixed(lambda hidden: {384: 1.4}.get(hidden, 2.0))
-    assert "1.4 times" in reasons_of(of(500_000), updates=7000)["--dtype mixed"]
-    assert advised(of(500_000), updates=7000)[0]["hidden"] == 384
+    assert "1.4 times" in reasons_of(of(500_000), updates=5000)["--dtype mixed"]
+    assert advised(of(500_000), updates=5000)[0]["hidden"] == 384
 
 
 def test_a_small_network_is_trained_in_float32_unmeasured(mixed):

@@ -29,7 +29,9 @@ WORTH = 1.1  # and times as fast, at least, to round products for it
 MEASURED = 10.0  # seconds that such a measuring would plan: a twentieth of one is enough,
 ROUNDS = 4  # so often, or as often as fits in this share of the time left
 SHARE = 0.1
-READ = 3  # characters that are read for each weight, at least
+READ = 3  # characters that are read for each weight of the layers, at least,
+FRESH = 6  # and of those that are read only
+TWICE = 2  # times at most
 LEARNT = 10  # weights for each character of the text, at most
 EPOCHS = 25  # in a time; more are learnt by heart
 LEAST = 1500  # updates, all the same
@@ -57,13 +59,20 @@ class Reach:
         return min(self.most, self.work / multiplied(size))
 
     def suffices(self, size: ModelSettings) -> bool:
-        """Whether it reads enough for its weights, and the text is long enough for them."""
-        weights = multiplied(size)
-        return self.characters(size) >= READ * weights and LEARNT * self.text >= weights
+        """Whether it reads enough for the weights of its layers, and the text is long enough for all."""
+        read = self.characters(size)
+        each = READ if read > TWICE * self.text else FRESH
+        return read >= each * in_layers(size) and LEARNT * self.text >= multiplied(size)
 
     def largest(self, sizes: Sequence[ModelSettings]) -> ModelSettings:
         """The largest of the sizes for which text and time suffice, or the first."""
         return max(filter(self.suffices, sizes), key=multiplied, default=sizes[0])
+
+
+def in_layers(size: ModelSettings) -> int:
+    """The weights that a character is multiplied with but for those of V, of which there are as many as the
+    vocabulary has symbols: most of them are of rare ones."""
+    return multiplied(size) - size.vocabulary * size.hidden
 
 
 def network(
@@ -84,9 +93,9 @@ def network(
 
 def tell(advice: Advice, reach: Reach, size: ModelSettings) -> None:
     """Advise a size, and why."""
-    read, weights = reach.characters(size), multiplied(size)
+    read, weights = reach.characters(size), in_layers(size)
     why = "the largest that text and time suffice for" if reach.suffices(size) else "the smallest"
-    each = f"{amount_words(read)} to read here, {read / weights:,.3g} for each weight"
+    each = f"{amount_words(read)} to read here, {read / weights:,.3g} for each weight of the layers"
     advice.take(
         "it learns more in a time than an LSTM or a vanilla network that does as much work", cell=size.cell
     )
