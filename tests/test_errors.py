@@ -44,6 +44,11 @@ def test_what_the_user_gave_ends_with_2_and_what_went_wrong_with_1() -> None:
         assert kind.exit_code == (2 if kind is InputError else 1)
 
 
+def test_what_a_message_names_cannot_steer_a_terminal() -> None:
+    for kind in (errors.RunFolderError, errors.NotInstalledError, errors.PlaceError):
+        assert str(kind("runs/\x1b[2J\x07 is\nno run")) == "runs/␛[2J␇ is\nno run"
+
+
 def test_an_input_error_is_also_a_value_error() -> None:
     with pytest.raises(ValueError, match="no such thing"):
         raise errors.PromptError("no such thing")

@@ -16,9 +16,9 @@ import hornbook
 ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
-    {"errors", "config"},
+    {"markup", "errors", "config"},
     {"text", "text_files", "vocabulary", "numbering", "text_cache", "cache", "storage", "rows", "locks"}
-    | {"cells", "philox", "parameters", "markup"},
+    | {"cells", "philox", "parameters"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
     {"events", "sampling", "scoring", "baselines", "gradients", "perturbation", "training"}

@@ -20,11 +20,17 @@ named in it as in Python, in backquotes (`seq_len`, `validation=0.1`), which the
 
 from __future__ import annotations
 
+from hornbook.markup import printable
+
 
 class HornbookError(Exception):
-    """The root of the errors that hornbook raises on purpose."""
+    """The root of the errors that hornbook raises on purpose. Names and words of files in its message cannot
+    steer the terminal that shows it."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(HornbookError, ValueError):

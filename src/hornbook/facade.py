@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
 from hornbook.locks import LOCK, Lock
+from hornbook.markup import printable
 from hornbook.model import Model
 from hornbook.plan import Plan
 from hornbook.recorder import Recorder
@@ -93,8 +94,7 @@ def train(
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None
     place = first(ancestor, text, planned[1])
-    tell = partial(warnings.warn, stacklevel=2)
-    return train_into(folder, text, planned, display, Interrupts(), save_every, fresh, place, tell)
+    return train_into(folder, text, planned, display, Interrupts(), save_every, fresh, place, warn)
 
 
 def resume(
@@ -120,14 +120,13 @@ def resume(
         check_text(text)
     run, further = Run(folder), Further(updates, minutes)
     display = choose_display(run.config.training.seq_len, quiet)
-    warn = partial(warnings.warn, stacklevel=2)
     return resume_into(run, further, display, warn, begun, Interrupts(), save_every, text, force)
 
 
 def warn(*sentences: str) -> None:
-    """Warn whoever called the function that calls this."""
+    """Warn whoever called the function that calls this; what a sentence names cannot steer the terminal."""
     for sentence in filter(None, sentences):
-        warnings.warn(sentence, stacklevel=3)
+        warnings.warn(printable(sentence), stacklevel=3)
 
 
 def train_into(
@@ -139,7 +138,7 @@ def train_into(
     save_every: float = SAVE_SECONDS,
     fresh: bool = False,
     start: Checkpoint | None = None,
-    told: Callable[[str], object] = warnings.warn,
+    told: Callable[[str], object] = warn,
 ) -> Run:
     """Train into a folder, from `start` where that is given, and show each event; then draw the figures.
     Interrupts to `stop` are listened to from the first update to the last. Where the folder's name is
