@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from hornbook.config import MOST_UPDATES
 from hornbook.events import Planned
@@ -24,6 +25,7 @@ class Plan:
     def __init__(self, total: int, steps: Sequence[Planned] = ()) -> None:
         self.total = total
         self.steps = {step.update: step for step in steps}
+        self.former_ends = ends_before(steps)
 
     @classmethod
     def again(cls, steps: Sequence[Planned], update: int = 0) -> Plan:
@@ -38,6 +40,10 @@ class Plan:
             self.total = update + step.remaining
         return step
 
+    def ends(self, update: int) -> bool:
+        """Whether the training ends after this update, or had ended there before it was made longer."""
+        return update == self.total or update in self.former_ends
+
     def next_step(self, update: int) -> int:
         """The update at which the plan is to be asked again: its next step, or the end."""
         return min((at for at in self.steps if at > update), default=self.total)
@@ -45,6 +51,16 @@ class Plan:
     def in_time(self) -> bool:
         """Whether there is time to read on in the held-out part when all updates are made."""
         return True
+
+
+def ends_before(steps: Sequence[Planned]) -> set[int]:
+    """The updates after which all was made that a plan had, and then more was asked for."""
+    ordered = sorted(steps, key=lambda step: step.update)
+    return {
+        asked.update
+        for before, asked in pairwise(ordered)
+        if asked.until is not None and before.update + before.remaining == asked.update
+    }
 
 
 def total_after(steps: Sequence[Planned], update: int) -> int:

@@ -147,8 +147,8 @@ class Training:
         return self.update == self.plan.total or impatient
 
     def at(self, every: int) -> bool:
-        """Whether what is due every so many updates is due after this one."""
-        return self.update % every == 0 or self.update == self.plan.total
+        """Whether what is due every so many updates, and at an end, is due after this one."""
+        return self.update % every == 0 or self.plan.ends(self.update)
 
     def until_event(self, size: int) -> int:
         """The updates in a slice of at most `size`, ending at the next event."""

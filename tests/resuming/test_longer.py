@@ -47,6 +47,18 @@ def test_what_was_made_longer_is_stopped_and_repeated_to_the_bit(tmp_path):
     assert timeless(again) == timeless(whole)
 
 
+@pytest.mark.parametrize("updates", ["+14", "+1"])
+@pytest.mark.parametrize("changes", [{"evaluate_every": 100}, {"evaluate_every": 5, "patience": 50}], ids=str)
+def test_its_repetition_evaluates_and_writes_where_it_had_ended_before(tmp_path, changes, updates):
+    rare = {"validation": 0.2, "log_every": 13, "sample_every": 100, **changes}
+    start(tmp_path / "a", updates=21, **rare)
+    longer = further(tmp_path / "a", updates=updates)
+    planned = (longer.config.model, longer.config.training, Plan.again(read_plan(longer.folder)))
+    again = train_into(tmp_path / "again", TEXT, planned, Display(4))
+    assert timeless(again) == timeless(longer)
+    assert {21, longer.summary["updates"]} <= {row["update"] for row in again.metrics}
+
+
 def test_fewer_updates_than_planned_may_be_asked_for(tmp_path):
     start(tmp_path / "a", Ending(7))
     assert further(tmp_path / "a", updates=10).summary["updates"] == 10
