@@ -133,7 +133,7 @@ def test_the_seed_and_the_epoch_decide_the_order_of_chunks() -> None:
     [
         ((50, 25, 4, 0), "at most `streams=1` or at most `seq_len=12`"),
         ((20, 25, 1, 0), "at most `seq_len=19`"),
-        ((4, 25, 4, 0), "a smaller `seq_len`"),
+        ((4, 25, 4, 0), "smaller `streams`, `seq_len` and `chunk`"),
         ((200, 25, 2, 8), "at most `seq_len=12` or at most `chunk=3`"),
     ],
 )
@@ -143,3 +143,9 @@ def test_a_text_that_is_too_short_is_told_the_largest_settings_that_fit(
     with pytest.raises(TextError) as error:
         Streams(*sizes)
     assert str(error.value).endswith(f"give a longer text or {advice}")
+
+
+@pytest.mark.parametrize("characters", [0, 1])
+def test_a_text_that_is_too_short_for_any_settings_is_told_no_smaller_ones(characters: int) -> None:
+    with pytest.raises(TextError, match=r"needs at least 26; give a longer text$"):
+        Streams(characters, 25)

@@ -108,7 +108,7 @@ def too_short(streams: Streams) -> str:
         else f"a chunk of {T:,} characters"
     )
     each = f" in each of {B:,} streams" if B > 1 else ""
-    advice = []
+    advice = ["a longer text"]
     if B > 1 and left >= T:
         advice.append(f"at most `streams={left // T}`")
     if left // B >= max(streams.chunk, 1):
@@ -116,8 +116,9 @@ def too_short(streams: Streams) -> str:
     chunks = left // (B * streams.seq_len)
     if streams.chunk and chunks:
         advice.append(f"at most `chunk={chunks}`")
-    fitting = " or ".join(advice) or "a smaller `seq_len`"
+    if left > 0 and len(advice) == 1:
+        advice.append("smaller `streams`, `seq_len` and `chunk`")
     return (
         f"the text has {streams.characters:,} characters to train on, but {what}{each} needs at least "
-        f"{least:,}; give a longer text or {fitting}"
+        f"{least:,}; give {' or '.join(advice)}"
     )
