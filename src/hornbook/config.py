@@ -78,9 +78,18 @@ def words(name: str, value: object) -> None:
 
 
 def place(name: str, value: object) -> None:
-    """Raise SettingError unless `value` is the path of a file or a folder."""
-    if not isinstance(value, str | os.PathLike):
-        raise SettingError(f"{name} is {value!r}; expected a path, as a string or a pathlib.Path")
+    """Raise SettingError unless `value` can be the path of a file or a folder."""
+    if not isinstance(value, str | os.PathLike) or not nameable(value):
+        raise SettingError(f"{name} is {value!r}; expected a path")
+
+
+def nameable(path: str | os.PathLike[str]) -> bool:
+    """Whether the system can have a file of this name: one of NUL or of half a surrogate pair it has not."""
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and b"\0" not in name
 
 
 @dataclass(frozen=True)

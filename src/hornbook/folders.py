@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.config import ModelSettings, TrainingSettings, place, words
+from hornbook.config import ModelSettings, TrainingSettings, nameable, place, words
 from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import PlaceError, RunFolderError, SettingError, StorageError
@@ -70,7 +70,7 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
         place("`out`", out)
     if name is not None:
         words("`name`", name)
-    if name is not None and (name in ("", "..") or Path(name).name != name):
+    if name is not None and (name in ("", "..") or not nameable(name) or Path(name).name != name):
         raise SettingError(f"`name` is {name!r}; expected the name of one folder, without a slash")
     if out is None and name is None:
         return free_folder(text_name)
@@ -78,9 +78,10 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
     try:
         taken = folder.is_dir() and filled(folder)
         is_file = folder.exists() and not folder.is_dir()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise RunFolderError(f"{folder} cannot be a run folder: {reason}; choose another `out`") from error
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder} cannot be a run folder: {error.strerror}; choose another `out`"
+        ) from error
     if taken:
         raise RunFolderError(f"{folder} is not empty; choose another `out`, or leave it out for a fresh name")
     if is_file:

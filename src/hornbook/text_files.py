@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from hornbook.config import nameable
 from hornbook.errors import StorageError, TextError
 from hornbook.vocabulary import check_tokens
 
@@ -76,7 +77,7 @@ def open_one(name: str) -> tuple[str, IO[bytes]]:
             raise TextError("there is no standard input, since it was closed; name a text file instead")
         check_device(sys.stdin.buffer, "-")
         return "-", spooled(sys.stdin.buffer, "-")
-    if "\0" in name:
+    if not nameable(name):
         raise TextError(f"{name!r} is not a file name; name a text file that can be read")
     path = Path(name)
     if name == BUILT_IN and not path.exists():

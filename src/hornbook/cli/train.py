@@ -46,7 +46,9 @@ def train(
     start: Annotated[
         Path | None, Flag("--from", help="Go on from the best model of this run; its cell and sizes stay.")
     ] = None,
-    out: Annotated[Path | None, Flag(help="The run folder; without it a fresh one in ./runs.")] = None,
+    out: Annotated[
+        str | None, Flag(metavar="PATH", help="The run folder; without it a fresh one in ./runs.")
+    ] = None,
     name: Annotated[str | None, Flag(help="The run folder's name in ./runs.")] = None,
     tokens: Tokens = None,
     newlines: Newlines = None,
