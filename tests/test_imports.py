@@ -16,7 +16,7 @@ import hornbook
 ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
-    {"markup", "errors", "config"},
+    {"markup", "errors", "values", "config"},
     {"text", "text_files", "vocabulary", "numbering", "text_cache", "cache", "storage", "rows", "locks"}
     | {"cells", "philox", "parameters"},
     {"streams", "optimizers", "schedules", "distribution"},

@@ -31,8 +31,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import integer
 from hornbook.errors import TextError
+from hornbook.values import integer
 
 ORDERS = 8
 ZSTD_LEVEL, ZSTD_WINDOW = 19, 27  # 2^27 bytes, as `zstd --long`

@@ -15,15 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.config import (
-    LONGEST,
-    MOST_PASSES,
-    MOST_UPDATES,
-    ModelSettings,
-    TrainingSettings,
-    real,
-    settings,
-)
+from hornbook.config import LONGEST, MOST_PASSES, MOST_UPDATES, ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, why_not_mixed
 from hornbook.engines.interface import zero_state
@@ -36,6 +28,7 @@ from hornbook.scoring import BLOCK, LEAD
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
 from hornbook.validation import READING, HeldOut
+from hornbook.values import real
 
 LENGTHS = ("updates", "epochs", "minutes")
 GRACE = 2.0  # seconds that the last reading may exceed a time,

@@ -16,14 +16,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import (
-    MOST_UPDATES,
-    ModelSettings,
-    TrainingSettings,
-    from_table,
-    integer,
-    to_table,
-)
+from hornbook.config import MOST_UPDATES, ModelSettings, TrainingSettings, from_table, to_table
 from hornbook.engines import TrainingState, pairs_of
 from hornbook.engines.interface import state_shape
 from hornbook.engines.native import chosen_level
@@ -36,6 +29,7 @@ from hornbook.records import check_metric
 from hornbook.run_files import BEST, LAST, METRICS, PREVIOUS, SAMPLES
 from hornbook.runs import ways_on
 from hornbook.storage import read_tensors, reading, storing, write_tensors
+from hornbook.values import integer
 
 Tensors = dict[str, Array]
 EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there was no other way

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hornbook.cells.cell import Array
-from hornbook.config import integer, make_plain, real
 from hornbook.errors import SettingError
+from hornbook.values import integer, make_plain, real
 
 Probabilities = npt.NDArray[np.float64]
 

@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import TrainingSettings, integer, make_plain, real, share
+from hornbook.config import TrainingSettings
 from hornbook.engines import Engine
 from hornbook.errors import SettingError
 from hornbook.evaluation import Evaluation
 from hornbook.optimizers import DECAY, EPSILON
 from hornbook.parameters import flattened
 from hornbook.scoring import LEAD, Numbers, check_known, costs, led
+from hornbook.values import integer, make_plain, real, share
 from hornbook.vocabulary import Vocabulary
 
 

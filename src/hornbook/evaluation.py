@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import integer
 from hornbook.engines import Engine
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
 from hornbook.scoring import LEAD, Numbers, Reals, check_known, costs, led
 from hornbook.validation import read_lanes
+from hornbook.values import integer
 from hornbook.vocabulary import Vocabulary
 
 SIDE_BY_SIDE = 64  # windows read at a time

@@ -15,7 +15,7 @@ from hornbook.calibration import Arranged, arranged, dtype_words
 from hornbook.cli.audience import Audience
 from hornbook.cli.display import Display, choose_display
 from hornbook.cli.interrupts import Interrupts
-from hornbook.config import LONGEST, SAVE_SECONDS, real
+from hornbook.config import LONGEST, SAVE_SECONDS
 from hornbook.continuing import Ancestor, begin, first, overlap
 from hornbook.engines import default_engine
 from hornbook.errors import InputError, RunFolderError, StorageError, TrainingFailed
@@ -35,6 +35,7 @@ from hornbook.run_files import FIGURE, LAST, PREVIOUS
 from hornbook.runs import Run
 from hornbook.text import Text, check_text, oddities
 from hornbook.training import never, training_events
+from hornbook.values import real
 
 
 def train_events(

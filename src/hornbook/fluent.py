@@ -15,10 +15,11 @@ from typing import Any
 
 from hornbook.advice import Advice, amount_words
 from hornbook.calibration import lengths, possible
-from hornbook.config import Schedule, cores, lower, plain, usual_rates
+from hornbook.config import Schedule, cores, lower, usual_rates
 from hornbook.sizing import network
 from hornbook.streams import trained_on
 from hornbook.text import Text
+from hornbook.values import plain
 
 NAME = "fluent"
 MINUTES = 3.0  # where nothing else says how long

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbook.config import ModelSettings, TrainingSettings, nameable, place, words
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import pairs_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import PlaceError, RunFolderError, SettingError, StorageError
@@ -37,6 +37,7 @@ from hornbook.run_files import (
 from hornbook.storage import storing, sync, write_json, write_toml
 from hornbook.text import Source, Text, digest
 from hornbook.text_files import BYTE_ORDER_MARK
+from hornbook.values import nameable, place, words
 
 STORED_TEXT = "text"  # of a run whose text came from standard input
 RUNS = Path("runs")

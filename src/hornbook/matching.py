@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import integer, make_plain
 from hornbook.errors import SettingError, TextError
+from hornbook.values import integer, make_plain
 
 BEYOND, BEYOND_OTHER = 1, 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, integer, settings, words
+from hornbook.config import LARGEST_SEED, ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice
 from hornbook.dynamic import Dynamic, evaluate_dynamic, learning
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, default_engine
@@ -25,6 +25,7 @@ from hornbook.sampling import read_prompt, start_after, write
 from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
 from hornbook.text import Text, characters_of
 from hornbook.torch_weights import from_torch, to_torch
+from hornbook.values import integer, words
 from hornbook.vocabulary import Vocabulary
 
 

@@ -16,16 +16,7 @@ from typing import Any
 
 from hornbook.calibration import budget, going_on, most_updates
 from hornbook.checkpoints import Saved, last_checkpoint, made_here, made_then, restore
-from hornbook.config import (
-    LONGEST,
-    MOST_UPDATES,
-    Schedule,
-    TrainingSettings,
-    integer,
-    make_plain,
-    real,
-    to_table,
-)
+from hornbook.config import LONGEST, MOST_UPDATES, Schedule, TrainingSettings, to_table
 from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint, Planned
@@ -57,6 +48,7 @@ from hornbook.run_files import (
 from hornbook.runs import Run
 from hornbook.storage import storing, unlinked, write_json, write_whole
 from hornbook.text import Text
+from hornbook.values import integer, make_plain, real
 
 ROWS = (METRICS, SAMPLES)
 NO_CLOCK = 0.0  # where a plan goes by the number of updates from here on

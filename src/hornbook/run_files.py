@@ -24,15 +24,7 @@ from math import prod
 from pathlib import Path, PurePath
 from typing import Any
 
-from hornbook.config import (
-    LONGEST,
-    MOST_UPDATES,
-    ModelSettings,
-    TrainingSettings,
-    from_table,
-    integer,
-    real,
-)
+from hornbook.config import LONGEST, MOST_UPDATES, ModelSettings, TrainingSettings, from_table
 from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import Planned
@@ -42,6 +34,7 @@ from hornbook.rows import read_json_lines
 from hornbook.storage import MOST_HEADER, check_file, check_kind, read_json, read_toml, reading
 from hornbook.text import Source, Text, digest, read_text
 from hornbook.text_files import BUILT_IN
+from hornbook.values import integer, real
 from hornbook.vocabulary import Vocabulary, check_tokens
 
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import choice
 from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import AVERAGE, VALIDATION_LOSS
@@ -42,6 +41,7 @@ from hornbook.run_files import (
 from hornbook.storage import read_json, read_tensors
 from hornbook.streams import trained_on
 from hornbook.text import Text, renumbered
+from hornbook.values import choice
 from hornbook.vocabulary import BYTES, UNITS, Vocabulary
 
 WHICH = ("best", "last")

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import integer, words
 from hornbook.distribution import Choice, draw, probabilities
 from hornbook.engines import Engine, Start
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import PromptError, SettingError
 from hornbook.matching import CopyGuard
 from hornbook.philox import Source
+from hornbook.values import integer, words
 from hornbook.vocabulary import Vocabulary
 
 PIECE = 128  # characters drawn before the next are shown; enough for the core to share the work of one stream

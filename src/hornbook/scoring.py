@@ -20,13 +20,13 @@ import numpy.typing as npt
 
 from hornbook.baselines import ORDERS, KneserNey, compressed
 from hornbook.cells.cell import Array
-from hornbook.config import integer
 from hornbook.distribution import Choice, probabilities
 from hornbook.engines import Engine, Reading
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
 from hornbook.markup import COLOURS, coloured, facts, surprise_class
 from hornbook.text import Ids
+from hornbook.values import integer
 from hornbook.vocabulary import UNITS, Vocabulary, code_row, shown
 
 BLOCK = 4096  # characters read at a time

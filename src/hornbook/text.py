@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import place, words
 from hornbook.errors import TextError
 from hornbook.numbering import smallest_type, stored
 from hornbook.text_cache import in_the_way, numbered
 from hornbook.text_files import BUILT_IN, Manner, opened, writable
+from hornbook.values import place, words
 from hornbook.vocabulary import Vocabulary
 
 BLOCK = 1 << 20  # characters that are renumbered or put into a digest at a time

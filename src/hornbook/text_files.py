@@ -17,8 +17,8 @@ from typing import IO, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import nameable
 from hornbook.errors import StorageError, TextError
+from hornbook.values import nameable
 from hornbook.vocabulary import check_tokens
 
 BUILT_IN = "python-reference"

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import integer
 from hornbook.errors import SettingError, TextError, known
+from hornbook.values import integer
 
 Reals = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.floating[Any]]

@@ -61,8 +61,8 @@ def evaluate(
     characters are scored first and then learnt from. This is another figure, of a network that adapts itself
     to the text; the run keeps its weights as they are.
     """
-    from hornbook.config import integer
     from hornbook.runs import Run
+    from hornbook.values import integer
 
     if window is not None:
         integer("--window", window, 2, 10**9)

@@ -42,10 +42,10 @@ def inside(
     best. Without, the units that follow each thing best. The correlations are over the whole text, which is
     read from the state in which the model starts to write.
     """
-    from hornbook.config import integer
     from hornbook.runs import Run
     from hornbook.text import read_text
     from hornbook.units import Inside
+    from hornbook.values import integer
 
     opened = Run(run)
     model = opened.model(which)

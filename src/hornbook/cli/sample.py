@@ -42,9 +42,9 @@ def sample(
 
     A model of bytes writes just these to a file or a pipe; on a terminal they are shown as UTF-8.
     """
-    from hornbook.config import integer
     from hornbook.runs import Run
     from hornbook.sampling import read_prompt
+    from hornbook.values import integer
 
     integer("--count", count, 1, 1_000_000)
     opened = Run(run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hornbook.config import choice
 from hornbook.errors import RunFolderError
 from hornbook.report.content import Told, report_of
 from hornbook.report.document import Document
@@ -14,6 +13,7 @@ from hornbook.report.markdown import markdown
 from hornbook.report.typst import needed, pdf
 from hornbook.runs import Run
 from hornbook.storage import refusal, write_whole
+from hornbook.values import choice
 
 ALL = "all"
 FORMATS: dict[str, Callable[[Document], dict[str, bytes]]] = {
