@@ -20,7 +20,7 @@ from hornbook import gradients
 from hornbook.cells import CELLS, Cell, gru, lstm, vanilla
 from hornbook.cells.cell import Array, State
 from hornbook.config import ModelSettings, TrainingSettings, settings
-from hornbook.engines import ENGINES, TrainingState, reference
+from hornbook.engines import ENGINES, TrainingState, backpropagation, reference
 from hornbook.errors import TextError
 from hornbook.gradients import ALL_UP_TO, CLOSE, SAMPLED, GradientCheck, check_gradients, hard
 from hornbook.parameters import count, name, shapes, views
@@ -250,30 +250,38 @@ def put_in(patch: pytest.MonkeyPatch, mutation: Mutation) -> None:
     if cells:
         patch.setitem(CELLS, cells[0].name, cells[0])
     else:
-        patch.setitem(ENGINES, "reference", made.ReferenceEngine)
+        patch.setattr(reference, "Network", made.Network)
 
 
 NO_TANH = (vanilla, "da = dh - dh * h * h  # h' = tanh(a), whose derivative is 1 - h' h'", "da = dh")
-NO_CARRY = (reference, "through = dv_t.dot(W.T)  # v = h W", "through = 0 * dv_t.dot(W.T)")
-TRANSPOSED_CARRY = (reference, "through = dv_t.dot(W.T)  # v = h W", "through = dv_t.dot(W)")
-OVERWRITTEN = (reference, "before = hidden[:-1].reshape(T * B, H)", "before = hidden[1:].reshape(T * B, H)")
+NO_CARRY = (backpropagation, "through = dv_t.dot(W.T)  # v = h W", "through = 0 * dv_t.dot(W.T)")
+TRANSPOSED_CARRY = (backpropagation, "through = dv_t.dot(W.T)  # v = h W", "through = dv_t.dot(W)")
+OVERWRITTEN = (
+    backpropagation,
+    "before = hidden[:-1].reshape(-1, self.model.hidden)",
+    "before = hidden[1:].reshape(-1, self.model.hidden)",
+)
 TRANSPOSED_W = (
-    reference,
-    'np.matmul(before.T, dv.reshape(T * B, -1), out=self.dnamed[name("W", layer)])  # v = h W',
-    'np.matmul(dv.reshape(T * B, -1).T, before, out=self.dnamed[name("W", layer)])',
+    backpropagation,
+    'np.matmul(before.T, flat(dv), out=self.dnamed[name("W", layer)])  # v = h W',
+    'np.matmul(flat(dv).T, before, out=self.dnamed[name("W", layer)])',
 )
 WRONG_SIGN = (vanilla, "return da, da, (None,)  # a = u + v", "return da, -da, (None,)")
-NO_TARGET = (reference, "p[places] -= 1", "p[places] -= 0")
+NO_TARGET = (backpropagation, "p[places] -= 1", "p[places] -= 0")
 LAST_OF_EQUALS = (
-    reference,
+    backpropagation,
     "dU[rows[starts]] = np.add.reduceat(du[order], starts, axis=0)",
     "dU[x] = du",
 )
-MEAN_OF_C = (reference, 'self.dnamed["c"][...] = do.sum(axis=0)', 'self.dnamed["c"][...] = do.mean(axis=0)')
+MEAN_OF_C = (
+    backpropagation,
+    'self.dnamed["c"][...] = do.sum(axis=0)',
+    'self.dnamed["c"][...] = do.mean(axis=0)',
+)
 EARLIER_TOP = (
-    reference,
-    'np.matmul(top.T, do, out=self.dnamed["V"])  # o = h V + c',
-    'np.matmul(walks[-1][0][:-1].reshape(T * B, H).T, do, out=self.dnamed["V"])',
+    backpropagation,
+    'np.matmul(rows.T, do, out=self.dnamed["V"])  # o = h V + c',
+    'np.matmul(np.roll(rows, y.shape[1], axis=0).T, do, out=self.dnamed["V"])',
 )
 BREAKS = {
     "tanh' is left out": (NO_TANH, set("UWb")),
@@ -307,19 +315,19 @@ HANDED_DOWN = 'return (rows @ self.named[name("U", layer)].T).reshape(below.shap
 U_ABOVE = "dU[...] = below.reshape(len(rows), -1).T @ rows"
 DEEP_BREAKS = {
     "the gradient is not handed down": (
-        (reference, HANDED_DOWN, "return np.zeros_like(below)"),
+        (backpropagation, HANDED_DOWN, "return np.zeros_like(below)"),
         recurrent(2),
     ),
     "the gradient is handed down through the U of the first upper layer": (
-        (reference, HANDED_DOWN, 'return (rows @ self.named["U1"].T).reshape(below.shape)'),
+        (backpropagation, HANDED_DOWN, 'return (rows @ self.named["U1"].T).reshape(below.shape)'),
         recurrent(2),
     ),
     "an upper layer's U sees the input of the step before": (
-        (reference, U_ABOVE, "dU[...] = np.roll(below, 1, axis=0).reshape(len(rows), -1).T @ rows"),
+        (backpropagation, U_ABOVE, "dU[...] = np.roll(below, 1, axis=0).reshape(len(rows), -1).T @ rows"),
         {"U1", "U2"},
     ),
     "an upper layer's U forgets the first character": (
-        (reference, U_ABOVE, "dU[...] = below[1:].reshape(len(rows) - 1, -1).T @ rows[1:]"),
+        (backpropagation, U_ABOVE, "dU[...] = below[1:].reshape(len(rows) - 1, -1).T @ rows[1:]"),
         {"U1", "U2"},
     ),
     "the carry through time is dropped": (NO_CARRY, recurrent(3)),
@@ -344,11 +352,11 @@ def test_a_line_broken_between_layers_turns_the_rows_of_its_parameters_red_and_n
 def test_a_layer_that_hands_down_nothing_turns_all_below_it_red_and_nothing_above(
     prose: Text, monkeypatch: pytest.MonkeyPatch, cell: str, broken: int
 ) -> None:
-    class Wrong(reference.ReferenceEngine):
+    class Wrong(backpropagation.Network):
         def inputs_back(self, below: Array, rows: Array, layer: int) -> Array:
             return super().inputs_back(below, rows, layer) * (layer != broken)
 
-    monkeypatch.setitem(ENGINES, "reference", Wrong)
+    monkeypatch.setattr(reference, "Network", Wrong)
     shape = {"cell": cell, "layers": 4, "hidden": 5, "seq_len": 8}
     check = check_gradients(prose, *settings(len(prose.vocabulary), engine="reference", **shape))
     assert red(check, "hard") == recurrent(broken)

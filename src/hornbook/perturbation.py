@@ -30,8 +30,8 @@ import numpy.typing as npt
 from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings
+from hornbook.engines.backpropagation import nats
 from hornbook.engines.interface import Integers
-from hornbook.engines.reference import nats
 from hornbook.parameters import name, shapes, views
 
 DIFFERENCE_STEP = 3e-4  # of sixth order: rounding costs 2e-11 to 1.2e-10, the cut-off less

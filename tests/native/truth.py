@@ -8,7 +8,8 @@ import numpy as np
 
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines import TrainingState
-from hornbook.engines.reference import ReferenceEngine, nats
+from hornbook.engines.backpropagation import nats
+from hornbook.engines.reference import ReferenceEngine
 from hornbook.parameters import count
 from hornbook.parameters import views as named_views
 
