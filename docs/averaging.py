@@ -19,8 +19,8 @@ from hornbook.cells.cell import Array
 from hornbook.engines import ENGINES, Engine, TrainingState
 from hornbook.engines.interface import Floats, zero_state
 from hornbook.fluent import advise
+from hornbook.reading import always
 from hornbook.schedules import rates
-from hornbook.scoring import always
 from hornbook.validation import HeldOut
 
 PAGE = Path(__file__).parent / "averaging.md"

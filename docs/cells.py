@@ -20,8 +20,8 @@ INTRODUCTION = """# The cells
 
 A cell says what happens at one time step after the matrix products, forwards and backwards, unit by unit. It
 knows nothing of time, of weights or of text. The walk through time, the products and the gradients of all
-weights are written once, in [backpropagation.py](../src/hornbook/engines/backpropagation.py), and once more in
-C++, in [network_window.hpp](../native/network_window.hpp).
+weights are written once, in [backpropagation.py](../src/hornbook/engines/backpropagation.py), and once more
+in C++, in [network_window.hpp](../native/network_window.hpp).
 
     K symbols   H hidden units   G gates   B streams   S states of the cell
 

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     | {"cells", "philox", "parameters"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
-    {"events", "sampling", "scoring", "baselines", "gradients", "perturbation", "training"}
+    {"events", "sampling", "reading", "scoring", "baselines", "gradients", "perturbation", "training"}
     | {
         "plan",
         "validation",

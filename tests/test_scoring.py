@@ -17,7 +17,8 @@ from hornbook.distribution import Choice, probabilities
 from hornbook.engines import ENGINES
 from hornbook.model import Model
 from hornbook.parameters import count
-from hornbook.scoring import BLOCK, Score, baselines_for, perplexity_words
+from hornbook.reading import BLOCK
+from hornbook.scoring import Score, baselines_for, perplexity_words
 
 VOCABULARY = Text.from_string("abcd \n").vocabulary
 K = len(VOCABULARY)

@@ -13,8 +13,8 @@ from hornbook import Text
 from hornbook.config import settings
 from hornbook.model import Model
 from hornbook.parameters import count
+from hornbook.reading import guesses
 from hornbook.report.surprise import GUESSES, SHOWN, surprise_page
-from hornbook.scoring import guesses
 from pages import Seen
 
 EVIL = "<script>alert(1)</script>&amp;\"' <!-- ]]> </pre> </script>\n"

@@ -17,7 +17,8 @@ from hornbook.engines import ENGINES, TrainingState
 from hornbook.engines.interface import zero_state
 from hornbook.engines.reference import ReferenceEngine
 from hornbook.errors import TextError
-from hornbook.scoring import LEAD, score_text
+from hornbook.reading import LEAD
+from hornbook.scoring import score_text
 from hornbook.streams import trained_on
 from hornbook.text import Text
 from hornbook.validation import (

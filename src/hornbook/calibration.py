@@ -24,7 +24,7 @@ from hornbook.events import Planned
 from hornbook.excerpts import WARM
 from hornbook.philox import SAMPLE, Source
 from hornbook.plan import Budget, Plan, total_after
-from hornbook.scoring import BLOCK, LEAD
+from hornbook.reading import BLOCK, LEAD
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
 from hornbook.validation import READING, HeldOut

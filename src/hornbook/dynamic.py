@@ -28,7 +28,7 @@ from hornbook.errors import SettingError
 from hornbook.evaluation import Evaluation
 from hornbook.optimizers import DECAY, EPSILON
 from hornbook.parameters import flattened
-from hornbook.scoring import LEAD, Numbers, check_known, costs, led
+from hornbook.reading import LEAD, Numbers, check_known, costs, led
 from hornbook.values import integer, make_plain, real, share
 from hornbook.vocabulary import Vocabulary
 

@@ -21,7 +21,7 @@ from hornbook.cells.cell import Array
 from hornbook.engines import Engine
 from hornbook.engines.interface import zero_state
 from hornbook.errors import TextError
-from hornbook.scoring import LEAD, Numbers, Reals, check_known, costs, led
+from hornbook.reading import LEAD, Numbers, Reals, check_known, costs, led
 from hornbook.validation import read_lanes
 from hornbook.values import integer
 from hornbook.vocabulary import Vocabulary

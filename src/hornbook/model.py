@@ -21,8 +21,9 @@ from hornbook.markup import facts
 from hornbook.matching import CopyGuard, check_guard
 from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
+from hornbook.reading import check_known, guesses, hidden_states
 from hornbook.sampling import read_prompt, start_after, write
-from hornbook.scoring import Score, check_known, guesses, hidden_states, score_text
+from hornbook.scoring import Score, score_text
 from hornbook.text import Text, characters_of
 from hornbook.torch_weights import from_torch, to_torch
 from hornbook.values import integer, words

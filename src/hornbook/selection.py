@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hornbook.config import TrainingSettings
 from hornbook.engines import Engine, TrainingState
 from hornbook.events import Best, Lanes, Validation
-from hornbook.scoring import always
+from hornbook.reading import always
 from hornbook.text import Ids
 from hornbook.validation import HeldOut, amount_allowed
 

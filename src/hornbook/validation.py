@@ -21,7 +21,7 @@ from hornbook.engines import Engine
 from hornbook.engines.interface import Floats, Integers
 from hornbook.errors import TextError
 from hornbook.events import Lanes, Validation
-from hornbook.scoring import LEAD, always, cost_blocks, led
+from hornbook.reading import LEAD, always, cost_blocks, led
 from hornbook.streams import trained_on
 from hornbook.text import Ids
 

@@ -10,10 +10,10 @@ import pytest
 from playwright import sync_api as playwright
 
 from hornbook import Run
+from hornbook.reading import guesses
 from hornbook.report.compare import comparison
 from hornbook.report.html import page
 from hornbook.report.surprise import GUESSES, surprise_page
-from hornbook.scoring import guesses
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(

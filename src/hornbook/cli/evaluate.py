@@ -108,7 +108,7 @@ def text_of(
     """The name of what is evaluated, itself, and what stands before it: the texts that are named, or what the
     run held out."""
     from hornbook.errors import SettingError
-    from hornbook.scoring import LEAD
+    from hornbook.reading import LEAD
     from hornbook.text import read_text
 
     if texts:

@@ -97,8 +97,8 @@ def warn_if_read_before(text: str, training: str | None) -> None:
 
 def write_page(page: Path, model: Model, result: Score, text_name: str, model_name: str) -> None:
     """Write the page, whole."""
+    from hornbook.reading import guesses
     from hornbook.report.surprise import GUESSES, SHOWN, surprise_page
-    from hornbook.scoring import guesses
     from hornbook.storage import write_whole
 
     found = guesses(model.engine, result.ids[:SHOWN], model.start().state, GUESSES)

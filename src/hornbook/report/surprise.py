@@ -20,7 +20,8 @@ from hornbook.markup import (
     printable,
     table,
 )
-from hornbook.scoring import Guesses, Passage, Score
+from hornbook.reading import Guesses
+from hornbook.scoring import Passage, Score
 
 SHOWN = 20_000  # characters
 GUESSES = 4
