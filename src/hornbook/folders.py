@@ -69,6 +69,8 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
         raise SettingError("`out` and `name` both say where the run goes; give one of them")
     if out is not None:
         place("`out`", out)
+        if not nameable(out):
+            raise SettingError(f"`out` is {str(out)!r}; expected a path")
     if name is not None:
         words("`name`", name)
     if name is not None and (name in ("", "..") or not nameable(name) or Path(name).name != name):

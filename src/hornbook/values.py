@@ -59,8 +59,8 @@ def words(name: str, value: object) -> None:
 
 
 def place(name: str, value: object) -> None:
-    """Raise SettingError unless `value` can be the path of a file or a folder."""
-    if not isinstance(value, str | os.PathLike) or not nameable(value):
+    """Raise SettingError unless `value` is the path of a file or a folder."""
+    if not isinstance(value, str | os.PathLike):
         raise SettingError(f"{name} is {value!r}; expected a path")
 
 
