@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
+import os
 import re
+import subprocess
 
 import pytest
 from hypothesis import given
@@ -17,12 +19,45 @@ from hornbook.markup import (
     coloured,
     escaped,
     facts,
+    for_shell,
+    printable,
     surprise_class,
     table,
 )
 from pages import Seen
 
+NAMES = [
+    *(
+        "a",
+        "runs/book-2",
+        "",
+        "my run",
+        "it's",
+        "-dash",
+        "two\nlines",
+        "\x1b[31m",
+        "a `b`",
+        "$HOME;ls",
+        "é ü",
+    ),
+    *("\\'\n\"", "\udcff\n7", "\u202eé", "!x", "~", "*"),
+]
 EVIL = "<script>alert('1')</script>&\"<b>"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_in_a_command_is_read_by_a_shell_as_it_was(name):
+    quoted = for_shell(name)
+    read = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True).stdout
+    assert read == os.fsencode(f"./{name}" if name.startswith("-") else name)
+    assert printable(quoted) == quoted
+    assert "\n" not in quoted
+
+
+def test_a_name_that_is_plain_in_a_command_stays_as_it_is():
+    assert for_shell("runs/alice_2.txt") == "runs/alice_2.txt"
+    assert for_shell("my run") == "'my run'"
+    assert for_shell("-dash") == "./-dash"
 
 
 @given(st.text(st.characters()))

@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ from typer.testing import CliRunner
 import hornbook
 from hornbook import HornbookError, Model, ModelSettings, Text, TrainingSettings
 from hornbook.calibration import LENGTHS
-from hornbook.cli.main import app
+from hornbook.cli.main import COMMANDS, app
 from hornbook.cli.words import KEYWORD, as_typed
 from hornbook.dynamic import Dynamic
 
 FOLDER = Path(hornbook.__file__).parent
 CATS = Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
 SMALL = {"hidden": 5, "seq_len": 4, "updates": 20, "sample_length": 9, "passage_length": 30, "quiet": True}
+NEXT = re.compile(rf"hornbook ({'|'.join(COMMANDS)})( TEXT)?( --[a-z-]+)? $")  # a word of it comes next
 COMMAND = re.compile(r"(hornbook|pip's options) [^,;]*")  # what is typed at a terminal stands as it is
 EACH = [  # of Python: a call that is refused, what it says; how the command line says the same
     ("train(CATS, patience=3)", "`validation=0.1`", "train cats.txt --patience 3", "--validation 0.1"),
@@ -236,3 +238,15 @@ def test_each_keyword_in_a_message_is_one_of_python_and_a_flag():
 def test_no_message_that_python_shares_names_a_flag():
     for sentence in sentences():
         assert not re.search(r"(^|[\s(])--[a-z]", COMMAND.sub("", sentence)), sentence
+
+
+def test_each_path_in_a_command_that_is_told_can_be_pasted():
+    found = []
+    for path in sorted(FOLDER.rglob("*.py")):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        joined = (node.values for node in nodes if isinstance(node, ast.JoinedStr))
+        for words, value in (pair for parts in joined for pair in pairwise(parts)):
+            if isinstance(words, ast.Constant) and NEXT.search(words.value):
+                found.append(ast.unparse(value.value))
+    assert len(found) > 12
+    assert [value for value in found if not value.startswith("for_shell(")] == []

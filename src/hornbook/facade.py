@@ -23,7 +23,7 @@ from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
 from hornbook.locks import LOCK, Lock
-from hornbook.markup import printable
+from hornbook.markup import for_shell, printable
 from hornbook.model import Model
 from hornbook.plan import Plan
 from hornbook.recorder import Recorder
@@ -215,8 +215,10 @@ def ended(run: Run, text: Text, plan: Plan, lock: Lock, told: Callable[[str], ob
     try:
         yardsticks.add(drawn(run, told, lock), text, plan, lock)
     except KeyboardInterrupt as interrupt:
-        further = f"the figures or the yardsticks are still to be made: hornbook resume {run.folder}"
-        raise KeyboardInterrupt(f"what was learnt is kept in {run.folder}; {further}") from interrupt
+        raise KeyboardInterrupt(
+            f"what was learnt is kept in {run.folder}; the figures or the yardsticks are still to be made: "
+            f"hornbook resume {for_shell(run.folder)}"
+        ) from interrupt
     return run
 
 
@@ -233,15 +235,17 @@ def whereabouts(lock: Lock, error: TrainingFailed) -> str:
     """The same, in a line."""
     if not lock.is_there():
         return "if it was moved, its training goes on with: hornbook resume NEWPLACE"
-    further = f"; go on with: hornbook resume {lock.folder}" if isinstance(error, StorageError) else ""
-    return f"what was learnt before is kept in {lock.folder}{further}"
+    kept = f"what was learnt before is kept in {lock.folder}"
+    further = f"; go on with: hornbook resume {for_shell(lock.folder)}"
+    return kept + further if isinstance(error, StorageError) else kept
 
 
 def at_once(folder: Path) -> str:
     """What a second signal has cost, and how to go on."""
     kept = any((folder / name).exists() for name in (LAST, PREVIOUS))
     lost = "what came after the last checkpoint is lost" if kept else "there was no checkpoint yet"
-    return f"{lost}; {'go on from there' if kept else 'begin again'} with: hornbook resume {folder}"
+    how = "go on from there" if kept else "begin again"
+    return f"{lost}; {how} with: hornbook resume {for_shell(folder)}"
 
 
 def completed(run: Run, text: Text | None, told: Callable[[str], object]) -> Run:
@@ -268,7 +272,10 @@ def drawn(run: Run, told: Callable[[str], object], lock: Lock | None = None) -> 
     except (StorageError, RunFolderError) as error:
         if lock:
             lock.check()
-        told(f"{error}; then hornbook resume {run.folder} draws its figures, without which the run is whole")
+        told(
+            f"{error}; then hornbook resume {for_shell(run.folder)} draws its figures, without which the run "
+            "is whole"
+        )
     return run
 
 

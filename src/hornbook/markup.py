@@ -1,4 +1,5 @@
-"""Texts and figures as they are shown: without what would steer a terminal, and as small pieces of HTML.
+"""Texts and figures as they are shown: without what would steer a terminal, quoted for a shell, and as small
+pieces of HTML.
 
 Whatever goes into HTML here is escaped here. Nothing in this file knows networks, runs or texts.
 """
@@ -7,8 +8,11 @@ from __future__ import annotations
 
 import html
 import math
+import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 
 CONTROL_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 UNSEEN = {
@@ -17,6 +21,7 @@ UNSEEN = {
     **dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000)], 0xFFFD),
     **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),  # reversed writing
 }
+PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - frozenset("'\\`")  # between the quotes of a shell's $'...'
 NO_CHARACTERS = dict.fromkeys(  # HTML has none of them
     [
         *range(0xFDD0, 0xFDF0),
@@ -51,6 +56,18 @@ COLOURS = "\n".join(
 def printable(text: str) -> str:
     """A text without the characters that would steer a terminal; a picture stands for each."""
     return text.translate(UNSEEN)
+
+
+def for_shell(path: str | Path) -> str:
+    """A path as it can be pasted into a command line: quoted where a shell would take it apart, with `./`
+    before a dash, which would begin an option. Where it has characters that cannot be printed, or backquotes,
+    which mark keywords in messages, these and what is not ASCII stand there as numbers of bytes, which bash,
+    zsh and ksh read."""
+    text = f"./{path}" if str(path).startswith("-") else str(path)
+    if text.isprintable() and "`" not in text:
+        return shlex.quote(text)
+    plain = (chr(byte) if chr(byte) in PLAIN else f"\\{byte:03o}" for byte in os.fsencode(text))
+    return f"$'{''.join(plain)}'"
 
 
 def escaped(value: object) -> str:

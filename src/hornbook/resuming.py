@@ -22,6 +22,7 @@ from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
 from hornbook.locks import Lock, under_way
+from hornbook.markup import for_shell
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.remains import (
     begin_again,
@@ -230,7 +231,8 @@ def check_same(run: Run, saved: Saved | None, force: bool) -> None:
             if key not in FREE and value != then[key]:
                 raise RunFolderError(
                     f"{key} is {value!r} in {run.folder}/config.toml, but the checkpoint was made with "
-                    f"{then[key]!r}; put it back, or train anew: hornbook train --config {run.folder}"
+                    f"{then[key]!r}; put it back, or train anew: "
+                    f"hornbook train --config {for_shell(run.folder)}"
                 )
     reason = why_not_mixed(config.model, config.training) if config.training.dtype == "mixed" else ""
     if reason and not force:

@@ -16,7 +16,7 @@ from hornbook.cells.cell import Array
 from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import AVERAGE, VALIDATION_LOSS
-from hornbook.markup import facts
+from hornbook.markup import facts, for_shell
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
 from hornbook.records import check_metric, check_sample
@@ -99,7 +99,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """What the run reached so far; empty before its first checkpoint. Raises RunFolderError for one that
         is damaged."""
-        with advising(f"nothing needs it: hornbook resume {self.folder} writes it anew"):
+        with advising(f"nothing needs it: hornbook resume {for_shell(self.folder)} writes it anew"):
             return read_summary(self.folder)
 
     @property
@@ -132,9 +132,8 @@ class Run:
         path = self.folder / (BEST if which == "best" else LAST if LAST in there else PREVIOUS)
         others = [name for name in there if name != path.name]
         other = "last" if which == "best" else "best"
-        with advising(
-            f"its {other} model may be read: hornbook sample {self.folder} --which {other}" if others else ""
-        ):
+        sample = f"hornbook sample {for_shell(self.folder)} --which {other}"
+        with advising(f"its {other} model may be read: {sample}" if others else ""):
             if path.name not in there:
                 raise RunFolderError(f"{path} is gone")
             tensors, about = self.weights(path)
@@ -245,7 +244,7 @@ def row_damage(path: Path, found: int, damage: str) -> str:
     """What to say where a row of a file is damaged, after so many that are not."""
     return (
         f"{path} is damaged or not hornbook's, in row {found + 1:,}: {damage}; put it back from a copy, or "
-        f"go on without that row and those after it: hornbook resume {path.parent} --force"
+        f"go on without that row and those after it: hornbook resume {for_shell(path.parent)} --force"
     )
 
 
@@ -275,7 +274,7 @@ def ways_on(folder: Path) -> str:
     """What can be done with a run that has no whole checkpoint, as the end of a sentence: its best model may
     be there."""
     return (
-        f", or go on from its best model: hornbook train TEXT --from {folder}"
+        f", or go on from its best model: hornbook train TEXT --from {for_shell(folder)}"
         if (folder / BEST).exists()
         else ""
     )

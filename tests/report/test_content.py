@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import hornbook
+from hornbook.markup import for_shell
 from hornbook.originality import Copy
 from hornbook.parameters import count, shapes
 from hornbook.report import checks
@@ -17,7 +20,7 @@ from hornbook.report.course import milestones
 from hornbook.report.document import Beside, Code, Document, Figure, Note, Passage, Table, equation, runs_of
 from hornbook.report.inside import liveliest, toned
 from hornbook.report.setting import command
-from hornbook.report.subject import Subject
+from hornbook.report.subject import Subject, without_paths
 from hornbook.report.wording import duration, error_of, listed, percent, ratio
 from hornbook.report.writing import copied
 from hornbook.runs import Run
@@ -291,3 +294,13 @@ def test_a_report_without_a_whole_summary_has_all_but_its_figures(run, document)
     assert "reached by update" not in told
     assert [section.title for section in found.sections] == [section.title for section in document.sections]
     assert run.samples[-1]["text"][:20] in told
+
+
+@pytest.mark.parametrize("place", ["/home/me/runs/book", "/home/o'brien/my run"])
+def test_a_message_in_a_report_names_no_folder_of_this_machine(place):
+    folder = Path(place)
+    run = SimpleNamespace(folder=folder, config=SimpleNamespace(sources=()))
+    message = f"{folder}/best.safetensors is gone; hornbook sample {for_shell(folder)} --which last"
+    name = folder.name
+    shown = f"{name}/best.safetensors is gone; hornbook sample {for_shell(name)} --which last"
+    assert without_paths(message, run) == shown

@@ -11,6 +11,7 @@ import typer
 
 from hornbook.cli.words import printable, warn
 from hornbook.errors import SettingError
+from hornbook.markup import for_shell
 
 if TYPE_CHECKING:
     from rich.table import Table as Printed
@@ -44,8 +45,8 @@ def compare(
     for run in opened:
         if damage := figures_of(run)[1]:
             warn(
-                f"the comparison lacks what {run.folder} reached: {damage}; hornbook resume {run.folder} "
-                "writes it anew"
+                f"the comparison lacks what {run.folder} reached: {damage}; "
+                f"hornbook resume {for_shell(run.folder)} writes it anew"
             )
     write_whole(place, page(document).encode())
     show(document)

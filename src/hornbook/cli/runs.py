@@ -11,6 +11,7 @@ import typer
 
 from hornbook.cli.words import printable
 from hornbook.errors import HornbookError, RunFolderError
+from hornbook.markup import for_shell
 
 HEADINGS = ("run", "text", "updates", "best", "of", "last", "characters/s", "when", "state")
 NUMBERS = ("updates", "best", "last", "characters/s")
@@ -52,7 +53,7 @@ def no_folder(folder: Path) -> str:
         return "there is no folder runs here; train something first: hornbook train book.txt"
     inside = f"runs/{folder}"
     if Path(inside, "config.toml").is_file():
-        return f"{folder} is no folder of runs, but {inside} is a run: hornbook sample {inside}"
+        return f"{folder} is no folder of runs, but {inside} is a run: hornbook sample {for_shell(inside)}"
     return f"{folder} is not a folder; name one that holds runs, or leave it out for those in ./runs"
 
 

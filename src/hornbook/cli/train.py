@@ -15,6 +15,7 @@ from hornbook.cli.options import Encoding, Newlines, SaveEvery, Texts, Tokens, r
 from hornbook.cli.words import as_typed, aside, printable, warn
 from hornbook.config import SAVE_SECONDS
 from hornbook.errors import RunFolderError, SettingError
+from hornbook.markup import for_shell
 
 if TYPE_CHECKING:
     from hornbook.calibration import Arranged
@@ -265,7 +266,8 @@ def conclude(run: Run, silent: bool, signal: int) -> None:
     if not summary["finished"]:
         aside(
             f"stopped after update {summary['updates']:,}; what was learnt is kept in {run.folder}\n"
-            f"see it with: hornbook sample {run.folder}   go on with: hornbook resume {run.folder}"
+            f"see it with: hornbook sample {for_shell(run.folder)}   "
+            f"go on with: hornbook resume {for_shell(run.folder)}"
         )
         raise typer.Exit(SIGNALLED + signal)
 
@@ -297,7 +299,8 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
     if summary["stopped_early"]:
         patience = run.config.training.patience
         print(f"ended early: {patience:,} evaluations without a new best (--patience {patience})")
-    print(printable(f"kept in {run.folder}   more text: hornbook sample {run.folder} --temperature 0.7"))
+    more = f"hornbook sample {for_shell(run.folder)} --temperature 0.7"
+    print(printable(f"kept in {run.folder}   more text: {more}"))
 
 
 def validation_words(run: Run, summary: dict[str, Any]) -> str:

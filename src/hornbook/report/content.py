@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
+from hornbook.markup import for_shell
 from hornbook.report.checks import gradient_checks
 from hornbook.report.course import best_model, evolution, training
 from hornbook.report.document import Document, Section
@@ -42,7 +43,7 @@ def left_out(subject: Subject) -> Iterator[str]:
     damage = subject.figures[1]
     reasons = {
         "what the run reached in all": damage
-        and f"{damage}; hornbook resume {subject.run.folder} writes it anew",
+        and f"{damage}; hornbook resume {for_shell(subject.run.folder)} writes it anew",
         "all that is read in the text": subject.opened[1],
         "all that the best model does": subject.weights[1],
     }

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from hornbook.errors import HornbookError
+from hornbook.markup import for_shell
 from hornbook.model import Model
 from hornbook.originality import WORD, Corpus, has_spaces
 from hornbook.report.document import Span, Spans
@@ -223,5 +224,6 @@ def without_paths(message: str, run: Run) -> str:
     """A message as it can stand in a report that others read: no path of this machine."""
     for path in (*(source.path for source in run.config.sources), str(run.folder)):
         if "/" in path:
-            message = message.replace(path, path.rstrip("/").rpartition("/")[2])
+            name = path.rstrip("/").rpartition("/")[2]
+            message = message.replace(for_shell(path), for_shell(name)).replace(path, name)
     return message
