@@ -16,7 +16,7 @@ import pytest
 import hornbook
 from hornbook import Finished, Text, train_events
 from hornbook.engines import ENGINES
-from hornbook.report.charts import drawing
+from hornbook.report.drawing import drawing
 
 TEXT = Text.from_string("the cat sat on the mat and so did we " * 20, name="cats")
 SMALL = {"hidden": 6, "seq_len": 5, "updates": 40, "streams": 3, "threads": 2, "sample_every": 10}

@@ -7,6 +7,7 @@
     │   ├── PromptError                 a prompt with a character that the model has never seen
     │   └── RunFolderError              a run folder: not one, not empty, damaged, not ours
     ├── CheckFailed                 1   a gradient check with a row out of its limits
+    ├── FigureError                 1   a figure that matplotlib cannot draw, or cannot be loaded to draw
     ├── NotInstalledError           1   another package that is needed and not there; also an ImportError
     └── TrainingFailed              1   a training that cannot go on; what was learnt is kept
         ├── NotFiniteError              a loss or gradient that is not finite
@@ -57,6 +58,10 @@ class RunFolderError(InputError):
 
 class CheckFailed(HornbookError):
     """A gradient check with at least one row out of its limits."""
+
+
+class FigureError(HornbookError):
+    """A figure that matplotlib cannot draw, or cannot be loaded to draw."""
 
 
 class NotInstalledError(HornbookError, ImportError):

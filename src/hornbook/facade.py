@@ -18,7 +18,7 @@ from hornbook.cli.interrupts import Interrupts
 from hornbook.config import LONGEST, SAVE_SECONDS
 from hornbook.continuing import Ancestor, begin, first, overlap
 from hornbook.engines import default_engine
-from hornbook.errors import InputError, RunFolderError, StorageError, TrainingFailed
+from hornbook.errors import FigureError, InputError, RunFolderError, StorageError, TrainingFailed
 from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
@@ -269,7 +269,7 @@ def drawn(run: Run, told: Callable[[str], object], lock: Lock | None = None) -> 
     that is another one."""
     try:
         loss_figure(run, lock.to_write if lock else None)
-    except (StorageError, RunFolderError) as error:
+    except (FigureError, StorageError, RunFolderError) as error:
         if lock:
             lock.check()
         told(

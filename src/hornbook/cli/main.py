@@ -136,6 +136,7 @@ def main() -> None:
     """The entry point. What a terminal's encoding does not have is shown as a question mark, and Ctrl-C is
     an interrupt from here to the end of the command; what has listened for it until then is put back."""
     open_streams()
+    prepare_drawing()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -150,6 +151,15 @@ def main() -> None:
     finally:
         if before is not None:  # None is what a program in another language has put there
             signal.signal(signal.SIGINT, before)
+
+
+def prepare_drawing() -> None:
+    """Let matplotlib draw into files whatever MPLBACKEND says. A folder of XDG's that is not absolute counts
+    for nothing, as that specification has it: matplotlib would make one here."""
+    os.environ["MPLBACKEND"] = "agg"
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        if not os.path.isabs(os.environ.get(name, os.sep)):
+            del os.environ[name]
 
 
 def open_streams() -> None:

@@ -8,14 +8,13 @@ in one page. No address of anything outside is left in them but the name of SVG 
 from __future__ import annotations
 
 import re
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from hornbook.report.document import Panel
+from hornbook.report.drawing import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,17 +56,6 @@ IDENTIFIER = re.compile(r' id="([^"]+)"')
 REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]+)')
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 MOST_POINTS = 1500
-DRAWING = threading.RLock()  # matplotlib's settings are one for the process
-
-
-@contextmanager
-def drawing(style: Any) -> Iterator[None]:
-    """While it is entered, matplotlib draws in a style, for one thread at a time: two that put its settings
-    back in any order would leave this style behind."""
-    import matplotlib as mpl
-
-    with DRAWING, mpl.rc_context(style):
-        yield
 
 
 def chart(
@@ -80,11 +68,11 @@ def chart(
     size: tuple[float, float] = (3.7, 2.35),
 ) -> Panel:
     """One panel: `draw` draws on its axes. Panels stay apart so that they can stand below each other where
-    there is no room beside."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
+    there is no room beside. Raises FigureError."""
     with drawing(STYLE):
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
+
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
         axes.set_title(title, loc="left")

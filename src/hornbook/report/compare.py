@@ -93,7 +93,8 @@ class Compared(Reached):
 
 
 def comparison(runs: Sequence[Run]) -> Document:
-    """The runs side by side. Raises InputError for none, RunFolderError for a damaged one."""
+    """The runs side by side. Raises InputError for none, RunFolderError for a damaged one, FigureError where
+    matplotlib cannot draw."""
     if not runs:
         raise InputError("name at least one run to compare, such as runs/book")
     compared = [Compared(run, name) for run, name in zip(runs, names_of(runs), strict=True)]

@@ -25,7 +25,8 @@ def report_of(
 ) -> Document:
     """The report of a run, however far it came. `told(what, done, total)` hears what is being done, and of
     the gradient check's entries; otherwise the numbers are 0. `lacking` hears what is left out, and why.
-    Raises RunFolderError for a run whose rows are damaged, StorageError where the check cannot be kept."""
+    Raises RunFolderError for a run whose rows are damaged, StorageError where the check cannot be kept,
+    FigureError where matplotlib cannot draw."""
     subject, config = Subject(run), run.config
     for sentence in left_out(subject):
         lacking(sentence)

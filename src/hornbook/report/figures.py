@@ -8,8 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hornbook.errors import FigureError
 from hornbook.events import AVERAGE, VALIDATION_LOSS
-from hornbook.report.charts import drawing
+from hornbook.report.drawing import drawing
 from hornbook.runs import Run
 from hornbook.storage import Spot, write_whole
 
@@ -37,7 +38,7 @@ def loss_figure(run: Run, to_write: Callable[[str], Path | Spot] | None = None) 
     """Write `loss.svg` and `loss.png` into a run's folder: the loss of each logged update, and beside
     it the smooth loss and the validation, with the best model's, over updates. Without a metrics row nothing
     is written. `to_write` tells where a file of a name is to be written, as `Lock.to_write` does. Raises
-    StorageError."""
+    FigureError where matplotlib cannot draw it, StorageError where it cannot be written."""
     rows = run.metrics
     pictures = drawn(rows, run.summary, run.config.training.seq_len) if rows else {}
     for name, picture in pictures.items():
@@ -46,20 +47,23 @@ def loss_figure(run: Run, to_write: Callable[[str], Path | Spot] | None = None) 
 
 
 def rehearsed() -> float:
-    """Draw a figure that nobody sees: the seconds that it takes, once all that it needs is loaded."""
-    import matplotlib.figure
-
-    assert matplotlib.figure
-    begun = time.perf_counter()
-    drawn([{"update": update, "loss": 1.0, "smooth_loss": 1.0} for update in range(300)], {}, 1)
+    """Draw a figure that nobody sees: the seconds that it takes, once all that it needs is loaded; 0 where it
+    cannot be drawn, which is told after the training."""
+    rows = [{"update": update, "loss": 1.0, "smooth_loss": 1.0} for update in range(300)]
+    try:
+        with drawing(STYLE):  # loads it
+            begun = time.perf_counter()
+        drawn(rows, {}, 1)
+    except FigureError:
+        return 0.0
     return time.perf_counter() - begun
 
 
 def drawn(rows: Rows, summary: dict[str, Any], seq_len: int) -> dict[str, bytes]:
-    """The figure in its forms, by the name of their files."""
-    from matplotlib.figure import Figure
-
+    """The figure in its forms, by the name of their files. Raises FigureError."""
     with drawing(STYLE):
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         updates = [row["update"] for row in rows]

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from hornbook.report.document import Document, note
+from hornbook.report.drawing import drawing
 from hornbook.report.wording import counted
 
 SHOWN = 12
@@ -31,12 +32,13 @@ def with_note(document: Document, text: str) -> Document:
 
 def undrawable(text: str) -> list[str]:
     """The characters of a text that no font here has, in order. System fonts are asked only where the ones
-    that matplotlib brings are not enough."""
+    that matplotlib brings are not enough. Raises FigureError."""
     left = set(text) - BLANK
-    for path in fonts():
-        if not left:
-            break
-        left = {c for c in left if ord(c) not in covered(path)}
+    with drawing({}):
+        for path in fonts():
+            if not left:
+                break
+            left = {c for c in left if ord(c) not in covered(path)}
     return sorted(left)
 
 

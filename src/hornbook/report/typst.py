@@ -10,6 +10,7 @@ from typing import Any
 
 from hornbook.errors import InputError
 from hornbook.report.document import Block, Document
+from hornbook.report.drawing import drawing
 from hornbook.report.glyphs import with_note
 from hornbook.report.wording import visible
 
@@ -17,7 +18,8 @@ NO_TYPST = "a PDF needs typst, which is not installed; install it with: pip inst
 
 
 def pdf(document: Document) -> bytes:
-    """The document as PDF. Raises InputError where typst is not installed."""
+    """The document as PDF. Raises InputError where typst is not installed, FigureError where matplotlib,
+    whose fonts it is set in, cannot be loaded."""
     typst = needed()
     template = files("hornbook.report").joinpath("templates/report.typ").read_bytes()
     whole = json.dumps(record(document), ensure_ascii=False)  # every character of it
@@ -36,9 +38,10 @@ def needed() -> Any:
 
 def fonts() -> list[str]:
     """Where the fonts lie that every installation has: matplotlib brings DejaVu, in which figures are set."""
-    import matplotlib
+    with drawing({}):
+        import matplotlib
 
-    return [str(Path(matplotlib.get_data_path(), "fonts", "ttf"))]
+        return [str(Path(matplotlib.get_data_path(), "fonts", "ttf"))]
 
 
 def record(document: Document) -> dict[str, Any]:

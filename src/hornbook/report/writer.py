@@ -8,6 +8,7 @@ from pathlib import Path
 from hornbook.errors import RunFolderError
 from hornbook.report.content import Told, report_of
 from hornbook.report.document import Document
+from hornbook.report.drawing import drawing
 from hornbook.report.html import page
 from hornbook.report.markdown import markdown
 from hornbook.report.typst import needed, pdf
@@ -32,14 +33,16 @@ def write_report(
     """Write the report of a run in a format (html, pdf, md) or in all of them; gives the files, the report
     itself first of each format. `told(what, done, total)` hears what is being done, `lacking` what is
     left out, and why; see `report_of`. Raises SettingError for another format, InputError where a format's
-    tool is not installed, RunFolderError where the folder cannot be written to (nothing is written then),
-    StorageError where its disk is full."""
+    tool is not installed, FigureError where matplotlib cannot draw, RunFolderError where the folder cannot be
+    written to (nothing is written then), StorageError where its disk is full."""
     choice("format", form, (*FORMATS, ALL))
     forms = list(FORMATS) if form == ALL else [form]
     if "pdf" in forms:
         needed()
     if reason := refusal(run.folder):
         raise RunFolderError(f"{run.folder} cannot be written to: {reason}; copy the run to where it can be")
+    with drawing({}):
+        pass  # raises now, before the work
     document = report_of(run, told, lacking)
     files: dict[str, bytes] = {}
     for one in forms:
