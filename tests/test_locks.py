@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -140,6 +141,27 @@ def test_a_folder_in_the_place_of_the_lock_is_to_be_moved_away(tmp_path):
     with pytest.raises(PlaceError, match=r"lock cannot be written: Is a directory; move that folder away"):
         Lock(tmp_path)
     assert not under_way(tmp_path)
+
+
+def make_socket(path: Path) -> None:
+    """A socket of a name."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, make_socket], ids=["pipe", "socket"])
+def test_a_special_file_in_the_place_of_the_lock_is_to_be_removed_and_not_waited_for(
+    tmp_path, monkeypatch, make
+):
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    with Lock(Path()) as lock:
+        Path(LOCK).unlink()
+        make(Path(LOCK))
+        for look in (lock.check, lambda: Lock(Path())):
+            with pytest.raises(PlaceError, match=r"^lock cannot be written: it is no plain file; remove it$"):
+                look()
+        assert not under_way(Path())
+    assert Path(LOCK).exists()
 
 
 def test_only_one_of_many_gets_it(tmp_path):

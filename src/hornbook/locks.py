@@ -12,8 +12,9 @@ import fcntl
 import os
 import re
 import socket
+import stat
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -132,10 +133,11 @@ def sign(file: int) -> None:
 
 def taken(folder: Path) -> int:
     """The locked file of a folder. Raises RunFolderError where it is locked already; who has just locked it
-    is waited for to give a name."""
+    is waited for to give a name. Raises OSError for what is no plain file."""
     path, who = folder / LOCK, ""
     for tried in range(UNNAMED):
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        check_plain(path)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         if locked(file) and same_file(file, path):
             return file
         who = holder(file)
@@ -147,6 +149,14 @@ def taken(folder: Path) -> int:
         f"{folder} is being trained by {printable(who) or 'another process'}; wait for its end, or stop it "
         "(Ctrl-C, or SIGTERM) and go on from there"
     )
+
+
+def check_plain(path: Path) -> None:
+    """Raise OSError for a pipe, a socket or a device, of which even to open one may do something."""
+    with suppress(FileNotFoundError):
+        kind = os.lstat(path).st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind) or stat.S_ISDIR(kind)):  # of those, opening tells
+            raise OSError(errno.ENXIO, "it is no plain file")
 
 
 def holder(file: int) -> str:

@@ -37,6 +37,7 @@ PLACES = {
     **dict.fromkeys(NO_PLACE, ELSEWHERE),
     errno.EISDIR: "move that folder away, or give it another name",
     errno.ELOOP: "remove it, or put the file itself there",
+    errno.ENXIO: "remove it",
     **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
     errno.EROFS: "copy it to a disk that can be written, or name another place",
 }  # what to do where the place is at fault
