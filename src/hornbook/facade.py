@@ -31,7 +31,7 @@ from hornbook.remains import damaged_rows
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
-from hornbook.run_files import FIGURE, LAST, PREVIOUS
+from hornbook.run_files import BEST, FIGURE, LAST, PREVIOUS
 from hornbook.runs import Run
 from hornbook.text import Text, check_text, oddities
 from hornbook.training import never, training_events
@@ -224,7 +224,7 @@ def ended(run: Run, text: Text, plan: Plan, lock: Lock, told: Callable[[str], ob
 
 @contextmanager
 def locating(lock: Lock) -> Iterator[None]:
-    """Add to an error where what was learnt before is kept, and how to go on with it."""
+    """Add to an error where what was learnt before is kept, if it is, and how to go on with it."""
     try:
         yield
     except TrainingFailed as error:
@@ -235,9 +235,10 @@ def whereabouts(lock: Lock, error: TrainingFailed) -> str:
     """The same, in a line."""
     if not lock.is_there():
         return "if it was moved, its training goes on with: hornbook resume NEWPLACE"
-    kept = f"what was learnt before is kept in {lock.folder}"
-    further = f"; go on with: hornbook resume {for_shell(lock.folder)}"
-    return kept + further if isinstance(error, StorageError) else kept
+    kept = any((lock.folder / name).exists() for name in (LAST, PREVIOUS, BEST))
+    where = f"what was learnt before is kept in {lock.folder}" if kept else "there was no checkpoint yet"
+    how = f"; {'go on' if kept else 'begin again'} with: hornbook resume {for_shell(lock.folder)}"
+    return f"{where}{how if isinstance(error, StorageError) else ''}"
 
 
 def at_once(folder: Path) -> str:

@@ -470,6 +470,14 @@ def test_a_full_disk_ends_with_1_and_leaves_a_run_that_can_be_read(process, book
     assert told.err.startswith("error: a/")
     assert "cannot be written: File too large" in told.err
     assert_readable(folder / "a")
+    if (folder / "a").exists():
+        kept = any((folder / "a").glob("*.safetensors"))
+        where = (
+            "what was learnt before is kept in a; go on"
+            if kept
+            else "there was no checkpoint yet; begin again"
+        )
+        assert told.err.endswith(f"\n{where} with: hornbook resume a\n")
     assert {path.name for path in folder.iterdir()} <= {"book.txt", "a"}
 
 
