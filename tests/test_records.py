@@ -9,7 +9,17 @@ import shutil
 import pytest
 
 from hornbook import Run, RunFolderError, Text, train
-from hornbook.records import MAYBE, METRIC, NUMBER, SAMPLE, SUMMARY, VALIDATION, check
+from hornbook.records import (
+    MAYBE,
+    METRIC,
+    NUMBER,
+    SAMPLE,
+    SUMMARY,
+    VALIDATION,
+    check,
+    check_sample,
+    rising,
+)
 
 FILES = {"metrics.jsonl": METRIC, "samples.jsonl": SAMPLE, "summary.json": SUMMARY}
 FITTING = {MAYBE: None, "a text": "1", "true or false": True}
@@ -93,6 +103,42 @@ def test_of_a_row_nothing_is_kept_but_what_it_has_to_hold(run):
     (run.folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [set(row) - {"validation"} for row in run.metrics] == [set(METRIC)] * len(rows)
     assert ["validation" in row for row in run.metrics] == ["validation" in row for row in rows]
+
+
+def out_of_turn(rows: list[tuple[int, str]], until: int | None = None) -> str:
+    """What is wrong with samples of these updates by these models; empty where nothing is."""
+    look = rising(check_sample, until)
+    try:
+        for update, model in rows:
+            assert look({"update": update, "text": "", "model": model, "more": 1})["update"] == update
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+NOW, BEST = "current", "best"
+
+
+def test_updates_rise_from_row_to_row_but_for_the_text_at_the_end():
+    for rows in ([], [(0, NOW)], [(0, NOW), (7, NOW), (3, BEST)], [(7, NOW), (7, BEST)], [(0, BEST)]):
+        assert out_of_turn(rows) == ""
+    assert out_of_turn([(0, NOW), (1_000, NOW), (7, NOW)]) == (
+        "its update is 7, and that of the row before it 1,000"
+    )
+    assert "its update is 7, and" in out_of_turn([(7, NOW), (7, NOW)])
+    for model in (NOW, BEST):
+        assert "which is the last row" in out_of_turn([(0, NOW), (7, BEST), (14, model)])
+
+
+def test_what_comes_after_a_checkpoint_is_no_row_of_it():
+    assert out_of_turn([(0, NOW), (7, NOW)], until=7) == ""
+    for row in ((8, NOW), (3, BEST)):
+        assert "was written after the checkpoint" in out_of_turn([(0, NOW), row], until=7)
+
+
+def test_each_file_is_looked_at_from_its_beginning(run):
+    assert run.metrics == run.metrics
+    assert run.samples == run.samples
 
 
 @pytest.mark.parametrize("record", [[], "a", 5, None])

@@ -16,6 +16,7 @@ from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sampled, Validation
 from hornbook.folders import Place
 from hornbook.parameters import count
+from hornbook.records import BEST_MODEL
 from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, digest_of, plan_row
 from hornbook.storage import append_line, storing, sync, write_json, write_whole
 from hornbook.streams import Streams, trained_on
@@ -105,7 +106,7 @@ class Recorder:
     def finish(self, event: Finished) -> None:
         """The passage and the summary."""
         if event.passage:
-            row = {"update": event.state.best_update, "text": event.passage, "model": "best"}
+            row = {"update": event.state.best_update, "text": event.passage, "model": BEST_MODEL}
             self.append(SAMPLES, row)
         self.summarise(event, event.complete)
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from hornbook.rows import Check
+
 LARGEST = 2**63 - 1  # of a whole number, as TOML has it
 WHOLE, NUMBER, MAYBE, TEXT, TRUTH = (
     "a whole number from 0",
@@ -18,6 +20,7 @@ WHOLE, NUMBER, MAYBE, TEXT, TRUTH = (
     "true or false",
 )
 Form = Mapping[str, str]  # what a record has under each key
+BEST_MODEL = "best"  # in the last sample of a run that has ended: the model that wrote it
 
 METRIC: Form = {
     "update": WHOLE, "epoch": NUMBER, "loss": NUMBER, "smooth_loss": NUMBER, "lr": NUMBER,
@@ -81,6 +84,28 @@ def check_metric(row: Mapping[str, Any]) -> dict[str, Any]:
 def check_sample(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of samples. Raises ValueError for what is none."""
     return kept(row, SAMPLE)
+
+
+def rising(check: Check, until: int | None = None) -> Check:
+    """A check of all rows of a file in turn, by that of each: their updates rise, and only the text by the
+    best model, the last row, is of any update. Raises ValueError for what is out of turn too, and for what
+    comes after a checkpoint of the update `until`, where that is given."""
+    before, ended = -1, False
+
+    def check_next(row: dict[str, Any]) -> dict[str, Any]:
+        nonlocal before, ended
+        row = check(row)
+        if ended:
+            raise ValueError("it comes after the text by the best model, which is the last row")
+        ended = row.get("model") == BEST_MODEL
+        if not ended and row["update"] <= before:
+            raise ValueError(f"its update is {row['update']:,}, and that of the row before it {before:,}")
+        if until is not None and (ended or row["update"] > until):
+            raise ValueError("it was written after the checkpoint, so that rows before it are lost")
+        before = row["update"]
+        return row
+
+    return check_next
 
 
 def check_step(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from hornbook.checkpoints import Saved
 from hornbook.errors import RunFolderError
 from hornbook.events import Planned
 from hornbook.plan import total_after
-from hornbook.records import check_metric, check_sample
+from hornbook.records import check_metric, check_sample, rising
 from hornbook.rows import read_json_lines, sound_rows
 from hornbook.run_files import (
     BEST,
@@ -149,7 +149,7 @@ def damaged_rows(folder: Path) -> list[str]:
     wrong = []
     for path, check in ((folder / name, check) for name, check in CHECKS.items()):
         try:
-            found, damage = sound_rows(path, check) if path.exists() else (0, "")
+            found, damage = sound_rows(path, rising(check)) if path.exists() else (0, "")
         except RunFolderError as error:
             wrong.append(str(error))
         else:
@@ -157,10 +157,12 @@ def damaged_rows(folder: Path) -> list[str]:
     return wrong
 
 
-def row_count(path: Path, rows: int, force: bool) -> tuple[int, str]:
+def row_count(path: Path, saved: Saved | None, force: bool) -> tuple[int, str]:
     """How many rows of a file are kept, each looked at: as many as the checkpoint has; fewer, where rows are
     lost or damaged and it is forced, and then what is wrong. Raises RunFolderError."""
-    found, damage = sound_rows(path, CHECKS[path.name], rows) if path.exists() else (0, "")
+    rows, update = (saved.rows[path.name], saved.start.state.update) if saved else (0, 0)
+    check = rising(CHECKS[path.name], until=update)
+    found, damage = sound_rows(path, check, rows) if path.exists() else (0, "")
     if found == rows:
         return found, ""
     what = (
@@ -178,5 +180,5 @@ def last_row(path: Path, rows: int) -> dict[str, Any]:
     where there is none. What comes after them may be damaged, since it is cut off."""
     last: deque[dict[str, Any]] = deque([{}], maxlen=1)
     if path.exists():
-        sound_rows(path, CHECKS[path.name], rows, last.append)
+        sound_rows(path, rising(CHECKS[path.name]), rows, last.append)
     return last[0]

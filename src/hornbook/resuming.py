@@ -158,7 +158,7 @@ def resume(
     steps = [Planned(0, update)] if kept is None else kept
     if start and kept is None:
         further = further or time_left(run, start)
-    counted = {name: row_count(run.folder / name, saved.rows[name] if saved else 0, force) for name in ROWS}
+    counted = {name: row_count(run.folder / name, saved, force) for name in ROWS}
     rows = {name: found for name, (found, _) in counted.items()}
     lost = {PLAN: wrong, **{name: what for name, (_, what) in counted.items()}}
     steps, plan = plan_on(run, text, start, steps, further, begun, figures)

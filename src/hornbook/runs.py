@@ -19,7 +19,7 @@ from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.markup import facts, for_shell
 from hornbook.model import Model
 from hornbook.parameters import count, shapes, views
-from hornbook.records import check_metric, check_sample
+from hornbook.records import check_metric, check_sample, rising
 from hornbook.rows import Check, Reader, sound_json_lines, thinned_rows
 from hornbook.run_files import (
     BEST,
@@ -113,9 +113,9 @@ class Run:
         return self.rows(SAMPLES, check_sample)
 
     def rows(self, name: str, check: Check, read: Reader = sound_json_lines) -> list[dict[str, Any]]:
-        """The rows of a file that a training adds to, each checked."""
+        """The rows of a file that a training adds to, each checked, and their order."""
         path = self.folder / name
-        rows, found, damage = read(path, check) if path.exists() else ([], 0, "")
+        rows, found, damage = read(path, rising(check)) if path.exists() else ([], 0, "")
         if damage:
             raise RunFolderError(row_damage(path, found, damage))
         return rows

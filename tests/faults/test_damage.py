@@ -147,6 +147,12 @@ def repeated(start: bytes, piece: bytes, end: bytes, size: int) -> bytes:
     return start + piece * ((size - len(start) - len(end)) // len(piece)) + end
 
 
+def rising(rest: bytes, size: int) -> bytes:
+    """Rows of metrics up to a size, each of the next update, with so much else in them."""
+    count = size // (len(rest) + 20)
+    return b"".join(b'{"update":%d,%b\n' % (number, rest) for number in range(count))
+
+
 def numbered(line: str, size: int) -> bytes:
     """Lines up to a size, with a number for each N in them."""
     count = size // (len(line) + 7 * line.count("N"))
@@ -154,7 +160,7 @@ def numbered(line: str, size: int) -> bytes:
 
 
 PARTS = ".a" * 2400
-ROW = json.dumps(dict.fromkeys(records.METRIC, 1), separators=(",", ":"))
+ROW = json.dumps(dict.fromkeys(records.METRIC, 1), separators=(",", ":")).removeprefix('{"update":1,')
 LARGE = {
     "keys of many parts": ("config.toml", lambda: numbered(f"N{PARTS} = 1", MOST_TOML)),
     "tables of many parts": ("config.toml", lambda: numbered(f"[N{PARTS}]", MOST_TOML)),
@@ -166,10 +172,10 @@ LARGE = {
     "tables in a line": ("config.toml", lambda: numbered("N.b.c = {}", MOST_TOML)),
     "lists": ("vocabulary.json", lambda: repeated(b"[", b"[],", b"[]]", MOST_JSON)),
     "records": ("summary.json", lambda: repeated(b"[", b'{"":{}},', b"[]]", MOST_JSON)),
-    "short rows": ("metrics.jsonl", lambda: repeated(b"", ROW.encode() + b"\n", b"", LARGEST)),
+    "short rows": ("metrics.jsonl", lambda: rising(ROW.encode(), LARGEST)),
     "rows with lists": (
         "metrics.jsonl",
-        lambda: repeated(b"", f'{ROW[:-1]},"":[{"[]," * 20_000}[]]}}\n'.encode(), b"", LARGEST // 4),
+        lambda: rising(f'{ROW[:-1]},"":[{"[]," * 20_000}[]]}}'.encode(), LARGEST // 4),
     ),
     "a row of lists": ("samples.jsonl", lambda: repeated(b'{"":[', b"[],", b"[]]}\n", MOST_LINE)),
     "a row of texts": ("samples.jsonl", lambda: repeated(b'{"":[', b'"",', b'""]}\n', MOST_LINE)),

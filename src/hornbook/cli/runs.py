@@ -100,7 +100,7 @@ def best_of(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
 def chosen_by(run: Run, summary: dict[str, Any]) -> float | None:
     """The evaluation on the way by which the best model was chosen; None where no row has it."""
     from hornbook.events import VALIDATION_LOSS
-    from hornbook.records import check_metric
+    from hornbook.records import check_metric, rising
     from hornbook.rows import sound_rows
     from hornbook.run_files import METRICS
 
@@ -112,7 +112,7 @@ def chosen_by(run: Run, summary: dict[str, Any]) -> float | None:
             found.append(row["validation"])
 
     if summary.get("best_by") == VALIDATION_LOSS and path.exists():
-        sound_rows(path, check_metric, take=take)
+        sound_rows(path, rising(check_metric), take=take)
     return found[-1] if found else None
 
 
