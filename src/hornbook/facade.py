@@ -251,14 +251,14 @@ def at_once(folder: Path) -> str:
 
 def completed(run: Run, text: Text | None, told: Callable[[str], object]) -> Run:
     """A finished run, with what it lacks if a full disk or a kill came after its last checkpoint; what is
-    damaged of its rows is told."""
+    lost or damaged of its rows is told."""
     if yardsticks.lacking(run):
         with suppress(InputError), Lock(run.folder) as lock:  # its text may be gone
             yardsticks.add(run, same_text(run, text), Plan(run.summary["updates"]), lock)
     if (run.folder / LOCK).exists():  # a dead process left it
         with suppress(InputError, StorageError):
             Lock(run.folder).release()
-    damage = damaged_rows(run.folder)
+    damage = damaged_rows(run)
     for sentence in damage:
         told(sentence)
     return run if damage or (run.folder / FIGURE).exists() else drawn(run, told)

@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hornbook.checkpoints import Saved
+from hornbook.checkpoints import Saved, last_checkpoint
 from hornbook.errors import RunFolderError
 from hornbook.events import Planned
 from hornbook.plan import total_after
@@ -30,6 +30,7 @@ from hornbook.run_files import (
     PREVIOUS,
     SAMPLES,
     SUMMARY,
+    most_bytes,
     read_plan,
     read_summary,
 )
@@ -144,17 +145,35 @@ def lost_plan(run: Run, steps: list[Planned], update: int, ruled: int) -> str:
     return ""
 
 
-def damaged_rows(folder: Path) -> list[str]:
-    """What is wrong with each file of rows that has a damaged one or cannot be read, and what to do."""
+def damaged_rows(run: Run) -> list[str]:
+    """What is wrong with each file of rows of a finished run that has a damaged one, has fewer than there
+    were or cannot be read, and what to do."""
     wrong = []
-    for path, check in ((folder / name, check) for name, check in CHECKS.items()):
+    for name, rows in rows_at_end(run).items():
+        path = run.folder / name
         try:
-            found, damage = sound_rows(path, rising(check)) if path.exists() else (0, "")
+            found, damage = sound_rows(path, rising(CHECKS[name])) if path.exists() else (0, "")
         except RunFolderError as error:
             wrong.append(str(error))
-        else:
-            wrong += [row_damage(path, found, damage)] if damage else []
+            continue
+        if damage:
+            wrong.append(row_damage(path, found, damage))
+        elif found < rows:
+            wrong.append(
+                f"{path} has {found:,} rows, but had {rows:,} when the training ended; put it back from a "
+                f"copy, or go on without the lost ones: hornbook resume {run.folder} --force"
+            )
     return wrong
+
+
+def rows_at_end(run: Run) -> dict[str, int]:
+    """How many rows each file of a finished run had: those of its last checkpoint, and the text by the best
+    model; none where no checkpoint can be read, which is not needed any more."""
+    try:
+        saved = last_checkpoint(run.folder, most_bytes(run.config))
+    except RunFolderError:
+        saved = None
+    return {name: saved.rows[name] + (name == SAMPLES) if saved else 0 for name in CHECKS}
 
 
 def row_count(path: Path, saved: Saved | None, force: bool) -> tuple[int, str]:

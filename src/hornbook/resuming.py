@@ -103,10 +103,10 @@ class Resumed:
 
 def finished(run: Run, further: Further | None = None, force: bool = False) -> bool:
     """Whether a run has made all the updates of its plan, and its end, and no more are asked for; not where
-    its best model is lost, or rows are damaged that are to be gone without, which is forced: its end is then
-    made anew."""
+    its best model is lost, or rows are lost or damaged that are to be gone without, which is forced: its end
+    is then made anew."""
     summary = sound_summary(run)
-    if not summary.get("finished") or under_way(run.folder) or (force and damaged_rows(run.folder)):
+    if not summary.get("finished") or under_way(run.folder) or (force and damaged_rows(run)):
         return False
     if not has_best(run):
         return False

@@ -162,3 +162,43 @@ def test_a_summary_that_is_damaged_is_told_and_written_anew(tmp_path, content, s
     again = further(run.folder, told=told.append)
     assert [("summary.json" in line, "it is written anew" in line) for line in told] == [(True, True)]
     assert timeless(again) == timeless(start(tmp_path / "whole", validation=0.2))
+
+
+@pytest.mark.parametrize("row", [0, 2, -1])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "samples.jsonl"])
+def test_a_finished_run_with_fewer_rows_than_it_had_says_so_and_is_made_good(tmp_path, name, row):
+    run, told = start(tmp_path / "a", validation=0.2), []
+    whole, path = timeless(run), run.folder / name
+    rows = path.read_bytes().splitlines(keepends=True)
+    passage = name == "samples.jsonl" and row == -1
+    path.write_bytes(b"".join(line for line in rows if line != rows[row]))
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    further(run.folder, told=told.append)
+    lost = f"{path} has {len(rows) - 1} rows, but had {len(rows)} when the training ended; put it back from a"
+    assert [sentence.startswith(lost) for sentence in told] == [True]
+    assert told[0].endswith(f"or go on without the lost ones: hornbook resume {run.folder} --force")
+    if not passage:  # which is cut off where a run is made longer
+        with pytest.raises(RunFolderError, match=f"{name} (has|is damaged) .*`force=True` goes on without"):
+            further(run.folder, updates="+10")
+    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+    told.clear()
+    healed = further(run.folder, force=True, told=told.append)
+    assert [name in sentence for sentence in told] == [True] * (not passage)
+    assert finished(healed, force=True)
+    assert healed.samples[-1]["model"] == "best"
+    assert (timeless(healed) == whole) is passage
+
+
+def test_a_finished_run_whose_rows_are_gone_says_so(tmp_path):
+    run, told = start(tmp_path / "a"), []
+    for name in ("metrics.jsonl", "samples.jsonl"):
+        (run.folder / name).unlink()
+    further(run.folder, told=told.append)
+    assert ["has 0 rows, but had" in sentence for sentence in told] == [True, True]
+
+
+def test_of_a_finished_run_without_a_whole_checkpoint_no_number_of_rows_is_known(tmp_path):
+    run = start(tmp_path / "a")
+    (run.folder / "last.safetensors").write_bytes(b"nothing")
+    (run.folder / "samples.jsonl").unlink()
+    further(run.folder)
