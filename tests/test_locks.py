@@ -17,7 +17,7 @@ import pytest
 from hornbook import RunFolderError, StorageError, locks
 from hornbook.errors import PlaceError
 from hornbook.locks import LOCK, PAUSE, TRIES, Lock, locked, sign, under_way
-from hornbook.storage import Spot
+from hornbook.storage import Spot, append_line
 
 HOLDING = """
 import sys
@@ -251,6 +251,54 @@ def test_who_has_locked_it_since_its_file_was_deleted_keeps_it(tmp_path):
             lock.to_write("rows")
         lock.release()
         assert under_way(tmp_path)
+
+
+# The files that only its holder adds to
+
+CHANGES = {
+    "emptied": lambda path: path.write_bytes(b""),
+    "longer": lambda path: path.write_bytes(b"a row and more\n"),
+    "deleted": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_where_another_program_has_changed_such_a_file_no_file_is_to_be_written(
+    tmp_path, monkeypatch, change
+):
+    monkeypatch.setattr(locks, "DELETING", 0.0)
+    with Lock(tmp_path) as lock:
+        lock.written = {"rows": 0}
+        lock.written["rows"] += append_line(lock.to_write("rows"), "é\ud83d")
+        assert (tmp_path / "rows").read_bytes() == "é\\ud83d\n".encode()
+        lock.to_write("another")
+        change(tmp_path / "rows")
+        for _ in range(2):
+            told = (
+                r"rows was changed or deleted by another program while this training wrote it; nothing more"
+            )
+            with pytest.raises(StorageError, match=told):
+                lock.to_write("another")
+
+
+def test_such_a_file_that_has_nothing_in_it_may_be_deleted(tmp_path):
+    (tmp_path / "rows").touch()
+    with Lock(tmp_path) as lock:
+        lock.written = {"rows": 0}
+        (tmp_path / "rows").unlink()
+        lock.written["rows"] += append_line(lock.to_write("rows"), "row")
+        lock.check()
+
+
+def test_of_a_folder_that_is_being_deleted_it_is_told_that_it_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    with Lock(tmp_path / "a") as lock:
+        lock.written = {"rows": 9}
+        monkeypatch.setattr(locks.time, "sleep", lambda _: shutil.rmtree(tmp_path / "a"))
+        with pytest.raises(StorageError, match=r"the folder .*a is gone: it was deleted or moved away"):
+            lock.to_write("another")
 
 
 def test_a_folder_that_became_a_file_is_released(tmp_path):

@@ -149,6 +149,7 @@ def appear(folder: Path, text: Text, model: ModelSettings, training: TrainingSet
             raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+    lock.written = {METRICS: 0, SAMPLES: 0}
     return Place(folder, lock, beginning)
 
 

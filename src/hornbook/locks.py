@@ -2,7 +2,9 @@
 
 The lock is one of the system's on the file `lock`, which names the process and its host; it ends with the
 process, however that ends, so what a dead process leaves is a name and no lock. Whoever holds it writes into
-the folder that was locked, and into no other one that comes to bear its name.
+the folder that was locked, and into no other one that comes to bear its name. And since the file may be
+deleted, the sizes of those that a training adds to are looked at before each write: where another program has
+changed one of them, nothing more is written.
 """
 
 from __future__ import annotations
@@ -26,16 +28,17 @@ from hornbook.storage import Spot, storing
 LOCK = "lock"
 TRIES, PAUSE = 10, 0.02  # seconds: who only looks whether a run is under way holds its lock for a moment
 UNNAMED = 100  # tries, where it is not yet told who holds it
+DELETING = 0.2  # seconds: a folder that is being deleted loses its files first
 TAKEN = (errno.EAGAIN, errno.EACCES)
 
 
 class Lock:
     """Held from here on; an end of the block in which it is entered releases it. The folder is kept open, so
-    that no other one is taken for it, whatever its name. Raises RunFolderError where another process, or
-    another training in this one, holds it."""
+    that no other one is taken for it, whatever its name. `written` is for the bytes of each file that nobody
+    else adds to. Raises RunFolderError where another process, or another training in this one, holds it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.written = folder, dict[str, int]()
         with storing(folder / LOCK), ExitStack() as closing:
             self.root = opened(folder)
             closing.callback(os.close, self.root)
@@ -76,13 +79,29 @@ class Lock:
 
     def check(self, name: str = LOCK) -> None:
         """Raise StorageError, for the file of this name, where the folder is gone or another one is in its
-        place, or where another process has locked it since the lock's file was deleted."""
+        place, where another process has locked it since the lock's file was deleted, or where a file has not
+        the bytes that were written into it."""
+        self.check_place(name)
+        with storing(self.folder / name):
+            if not same_file(self.file, self.folder / LOCK):
+                self.take_again()
+        for changed in filter(self.is_changed, self.written):
+            time.sleep(DELETING)
+            self.check_place(name)
+            raise meddled(self.folder / changed)
+
+    def check_place(self, name: str) -> None:
+        """Raise StorageError, for the file of this name, where the folder is gone or another one is there."""
         with storing(self.folder / name):
             if not self.is_there():
                 os.close(opened(self.folder))  # the system says what is wrong where there is none
                 raise replaced(self.folder)
-            if not same_file(self.file, self.folder / LOCK):
-                self.take_again()
+
+    def is_changed(self, name: str) -> bool:
+        """Whether a file that nobody else adds to has not the bytes that were written into it. One that is
+        gone and had none is made again."""
+        with storing(self.folder / name):
+            return Spot(self.folder / name, self.root).size() != self.written[name]
 
     def to_write(self, name: str) -> Spot:
         """A file of the folder, and of no other one, that is to be written now. Raises as `check` does."""
@@ -109,6 +128,14 @@ def replaced(folder: Path) -> StorageError:
     return StorageError(
         f"{folder} is not this run's folder any more: it was moved away or deleted, and another one is in "
         "its place; nothing is written into that one"
+    )
+
+
+def meddled(path: Path) -> StorageError:
+    """What is told where another program has changed a file that only a training adds to."""
+    return StorageError(
+        f"{path} was changed or deleted by another program while this training wrote it; nothing more is "
+        "written; put it back from a copy, or `force=True` goes on without what is lost of it"
     )
 
 

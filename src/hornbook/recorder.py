@@ -82,7 +82,8 @@ class Recorder:
 
     def append(self, name: str, row: dict[str, Any]) -> None:
         """Add a row to a file of rows."""
-        append_line(self.to_write(name), json.dumps(row, ensure_ascii=False))
+        line = json.dumps(row, ensure_ascii=False)
+        self.place.lock.written[name] += append_line(self.to_write(name), line)
         self.place.rows[name] += 1
 
     def mend(self) -> None:

@@ -169,7 +169,7 @@ def resume(
         restore(run.folder, saved, told)
     else:
         begin_again(run.folder, told)
-    cut_back(run, rows, steps, summary)
+    lock.written = cut_back(run, rows, steps, summary)
     ruled = max((step.update for step in steps if step.update <= update), default=-1)
     place = Place(run.folder, lock, beginning, rows, steps[-1].update if steps else -1, ruled)
     return Resumed(place, text, start, plan)
@@ -341,9 +341,11 @@ def deadline(run: Run, steps: list[Planned]) -> float:
     return changes[-1] if changes else 60 * run.config.training.minutes
 
 
-def cut_back(run: Run, rows: dict[str, int], steps: list[Planned], summary: Mapping[str, Any]) -> None:
+def cut_back(
+    run: Run, rows: dict[str, int], steps: list[Planned], summary: Mapping[str, Any]
+) -> dict[str, int]:
     """Cut the rows of a run back, record its plan, or remove the remains of one that is not gone by, and let
-    it be unfinished. Raises StorageError."""
+    it be unfinished: the bytes of each file of rows. Raises StorageError."""
     path = run.folder / PLAN
     if steps:
         write_whole(path, "".join(json.dumps(plan_row(step)) + "\n" for step in steps).encode())
@@ -352,15 +354,18 @@ def cut_back(run: Run, rows: dict[str, int], steps: list[Planned], summary: Mapp
             path.unlink(missing_ok=True)
     if summary.get("finished") and (run.folder / SUMMARY).exists():
         write_json(run.folder / SUMMARY, {**summary, "finished": False})
+    written = {}
     for name, count in rows.items():
         with storing(run.folder / name):
-            cut(run.folder / name, count)
+            written[name] = cut(run.folder / name, count)
+    return written
 
 
-def cut(path: Path, rows: int) -> None:
-    """Leave so many lines of a file."""
+def cut(path: Path, rows: int) -> int:
+    """Leave so many lines of a file: their bytes."""
     with open(path, "a+b", opener=unlinked) as file:
         file.seek(0)
         length = sum(len(file.readline()) for _ in range(rows))
         os.ftruncate(file.fileno(), length)
         os.fsync(file.fileno())
+    return length

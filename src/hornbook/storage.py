@@ -102,6 +102,14 @@ class Spot:
         except OSError:
             return 0
 
+    def size(self) -> int:
+        """Its bytes; none where it is not there, and -1 for what is no plain file. Raises OSError."""
+        try:
+            found = os.stat(self.at(self.path.name), dir_fd=self.folder)
+        except FileNotFoundError:
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
     def read(self) -> bytes:
         """What is in it; nothing where it is not there."""
         with storing(self.path):
@@ -164,12 +172,12 @@ def unlinked(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def append_line(place: Path | Spot, line: str) -> None:
-    """Add a line to a file. A lone surrogate stands there as JSON's \\udc80."""
-    spot = Spot.of(place)
-    how: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
-    with storing(spot.path), open(spot.path.name, "a", opener=spot.open, **how) as file:
-        file.write(line + "\n")
+def append_line(place: Path | Spot, line: str) -> int:
+    """Add a line to a file: how many bytes that were. A lone surrogate stands there as JSON's \\udc80."""
+    spot, content = Spot.of(place), (line + "\n").encode(errors="backslashreplace")
+    with storing(spot.path), open(spot.path.name, "ab", opener=spot.open) as file:
+        file.write(content)
+    return len(content)
 
 
 def refusal(folder: Path) -> str:

@@ -257,6 +257,25 @@ def test_another_run_in_the_place_of_one_under_way_is_not_written(under_way, fin
     assert hornbook("resume", "moved", "--updates", 60, "--quiet").code == 0
 
 
+def test_a_run_that_went_on_without_its_lock_is_not_written_by_the_training_before(
+    under_way, finish, hornbook
+):
+    under_way.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, under_way.pid, os.WSTOPPED | os.WNOWAIT)
+    Path("runs/a/lock").unlink()
+    assert hornbook("resume", "runs/a", "--updates", 60, "--quiet").code == 0
+    contents = {path.name: path.read_bytes() for path in Path("runs/a").iterdir()}
+    under_way.send_signal(signal.SIGCONT)
+    ended = finish(under_way)
+    assert ended.code == 1
+    assert "jsonl was changed or deleted by another program while this training wrote it" in ended.err
+    assert (
+        "or --force goes on without what is lost of it\nwhat was learnt before is kept in runs/a" in ended.err
+    )
+    assert {path.name: path.read_bytes() for path in Path("runs/a").iterdir()} == contents
+    assert "runs/a is finished, after 60 updates" in hornbook("resume", "runs/a").out
+
+
 @pytest.mark.parametrize("command", ["train", "resume"])
 def test_a_place_that_may_not_be_written_is_the_users_fault(hornbook, stopped, book, monkeypatch, command):
     denied = Mock(side_effect=PermissionError(errno.EACCES, "Permission denied"))
