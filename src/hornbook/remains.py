@@ -19,6 +19,7 @@ from typing import Any
 from hornbook.checkpoints import Saved, last_checkpoint
 from hornbook.errors import RunFolderError
 from hornbook.events import Planned
+from hornbook.markup import for_shell
 from hornbook.plan import total_after
 from hornbook.records import check_metric, check_sample, rising
 from hornbook.rows import read_json_lines, sound_rows
@@ -161,7 +162,7 @@ def damaged_rows(run: Run) -> list[str]:
         elif found < rows:
             wrong.append(
                 f"{path} has {found:,} rows, but had {rows:,} when the training ended; put it back from a "
-                f"copy, or go on without the lost ones: hornbook resume {run.folder} --force"
+                f"copy, or go on without the lost ones: hornbook resume {for_shell(run.folder)} --force"
             )
     return wrong
 
