@@ -100,10 +100,29 @@ def test_a_home_or_cache_that_is_a_loop_of_links_ends_no_training(process, book,
     assert (folder / "a" / "best.safetensors").exists()
 
 
-def test_a_training_by_time_goes_on_without_figures(process, book, folder):
-    piped(folder)
+@pytest.mark.parametrize(("prepare", "why"), [(piped, "no plain file"), (undecodable, "can't decode byte")])
+def test_a_training_by_time_goes_on_without_figures(process, book, folder, prepare, why):
+    prepare(folder)
     told = process("train", book, *SMALL[:4], "--minutes", 0.01, "--quiet", "--out", "a", timeout=60)
     assert told.code == 0
     assert "Traceback" not in told.err
-    assert told.err.count("no figure can be drawn: ") == 1
+    (line,) = (line for line in told.err.splitlines() if "no figure can be drawn: " in line)
+    assert why in line
     assert (folder / "a" / "best.safetensors").exists()
+
+
+AGAIN = """
+import os, sys, warnings, hornbook
+warnings.simplefilter("ignore")
+hornbook.resume(sys.argv[1], quiet=True)
+print(os.path.exists(sys.argv[1] + "/loss.svg"))
+os.remove("matplotlibrc")
+hornbook.resume(sys.argv[1], quiet=True)
+print(os.path.exists(sys.argv[1] + "/loss.svg"))
+"""
+
+
+def test_once_the_cause_is_put_right_the_same_program_draws(start, finish, without, folder):
+    undecodable(folder)
+    told = finish(start(without, program=AGAIN))
+    assert (told.code, told.out) == (0, "False\nTrue\n"), told.err

@@ -64,6 +64,8 @@ def unheard() -> Iterator[None]:
 def loaded() -> Any:
     """matplotlib, with what draws. Raises FigureError for what it would wait for, and what it raises."""
     if "matplotlib" not in sys.modules:
+        for part in [name for name in sys.modules if name.startswith("matplotlib.")]:
+            del sys.modules[part]  # left where loading it failed before: it would be taken for the whole
         check_plain(SETTINGS)
     import matplotlib
 
