@@ -136,7 +136,7 @@ def test_reading_ends_at_the_close() -> None:
 
 
 def test_a_plan_that_ran_out_before_more_was_asked_for_has_an_end_there():
-    plan = Plan.again([Planned(0, 60), Planned(20, 40), Planned(60, 30, 0.0), Planned(80, 20, 5.0)])
+    plan = Plan.again([Planned(0, 60), Planned(20, 40), Planned(60, 30, 0.0, True), Planned(80, 20, 5.0)])
     for step, ends in ((20, [60]), (60, [60, 90]), (80, [60, 100])):
         plan.correction(step)
         assert [update for update in range(120) if plan.ends(update)] == ends

@@ -42,6 +42,7 @@ CALLS = [  # and what is said
     ("hornbook.read_text('x', encoding=None)", "unknown encoding None"),
     ("hornbook.read_text(name=5)", "`name` is 5"),
     ("hornbook.load(None)", "expected the folder of a run, such as runs/book, got NoneType"),
+    ("hornbook.load('x' * 300)", "is not a folder; name a run"),
     ("hornbook.Run(b'a')", "got bytes"),
     ("hornbook.resume(5)", "got int"),
     ("hornbook.train(TEXT, start=5)", "got int"),

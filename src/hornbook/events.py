@@ -25,11 +25,13 @@ AVERAGE = "average"  # or that they are the mean of the last
 class Planned:
     """How many updates are to come after so many of them, as the speed measured until then has it; told in a
     training of so many minutes, before the updates that it governs. Where a training was given more of them,
-    `until` says when they end, in seconds since the first update; 0 where it goes by no clock any more."""
+    `until` says when they end, in seconds since the first update, 0 where it goes by no clock any more, and
+    `ended` that it had come to its end before."""
 
     update: int
     remaining: int
     until: float | None = None
+    ended: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from hornbook.remains import damaged_rows
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import Further, finished, same_text
 from hornbook.resuming import resume as resumed
-from hornbook.run_files import BEST, FIGURE, LAST, PREVIOUS
+from hornbook.run_files import BEST, CONFIG, FIGURE, LAST, PREVIOUS
 from hornbook.runs import Run
 from hornbook.text import Text, check_text, oddities
 from hornbook.training import never, training_events
@@ -236,6 +236,8 @@ def whereabouts(lock: Lock, error: TrainingFailed) -> str:
     if not lock.is_there():
         return "if it was moved, its training goes on with: hornbook resume NEWPLACE"
     kept = any((lock.folder / name).exists() for name in (LAST, PREVIOUS, BEST))
+    if not kept and not (lock.folder / CONFIG).exists():
+        return "nothing of the run is left there"
     where = f"what was learnt before is kept in {lock.folder}" if kept else "there was no checkpoint yet"
     how = f"; {'go on' if kept else 'begin again'} with: hornbook resume {for_shell(lock.folder)}"
     return f"{where}{how if isinstance(error, StorageError) else ''}"

@@ -49,13 +49,13 @@ FILLED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # where the name is tak
 
 @dataclass
 class Place:
-    """A run folder that this process writes, what its files of the `beginning` hold, how many rows the others
-    do, up to which update its plan is recorded (-1: not at all), and the update of the step of it by which
-    the training goes."""
+    """A run folder that this process writes, what its `own` files hold, which no other one does (settings,
+    vocabulary, plan), how many rows the others do, up to which update its plan is recorded (-1: not at all),
+    and the update of the step of it by which the training goes."""
 
     folder: Path
     lock: Lock
-    beginning: dict[str, bytes]
+    own: dict[str, bytes]
     rows: dict[str, int] = field(default_factory=lambda: {METRICS: 0, SAMPLES: 0})
     planned: int = -1
     ruled: int = -1

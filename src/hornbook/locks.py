@@ -82,7 +82,7 @@ class Lock:
         place, where another process has locked it since the lock's file was deleted, or where a file has not
         the bytes that were written into it."""
         self.check_place(name)
-        with storing(self.folder / name):
+        with storing(self.folder / LOCK):
             if not same_file(self.file, self.folder / LOCK):
                 self.take_again()
         for changed in filter(self.is_changed, self.written):

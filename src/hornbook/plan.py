@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 from hornbook.config import MOST_UPDATES
 from hornbook.events import Planned
@@ -25,7 +24,7 @@ class Plan:
     def __init__(self, total: int, steps: Sequence[Planned] = ()) -> None:
         self.total = total
         self.steps = {step.update: step for step in steps}
-        self.former_ends = ends_before(steps)
+        self.former_ends = {step.update for step in steps if step.ended}
 
     @classmethod
     def again(cls, steps: Sequence[Planned], update: int = 0) -> Plan:
@@ -51,16 +50,6 @@ class Plan:
     def in_time(self) -> bool:
         """Whether there is time to read on in the held-out part when all updates are made."""
         return True
-
-
-def ends_before(steps: Sequence[Planned]) -> set[int]:
-    """The updates after which all was made that a plan had, and then more was asked for."""
-    ordered = sorted(steps, key=lambda step: step.update)
-    return {
-        asked.update
-        for before, asked in pairwise(ordered)
-        if asked.until is not None and before.update + before.remaining == asked.update
-    }
 
 
 def total_after(steps: Sequence[Planned], update: int) -> int:

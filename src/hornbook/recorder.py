@@ -17,7 +17,7 @@ from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sample
 from hornbook.folders import Place
 from hornbook.parameters import count
 from hornbook.records import BEST_MODEL
-from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, digest_of, plan_row
+from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, digest_of, plan_bytes
 from hornbook.storage import append_line, storing, sync, write_json, write_whole
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
@@ -76,8 +76,9 @@ class Recorder:
         """Record a step of the plan, unless it stands there already, in a training that goes on."""
         self.place.ruled = step.update
         if step.update > self.place.planned:
-            plan = self.to_write(PLAN)
-            write_whole(plan, plan.read() + json.dumps(plan_row(step)).encode() + b"\n")
+            plan = self.place.own.get(PLAN, b"") + plan_bytes([step])
+            write_whole(self.to_write(PLAN), plan)
+            self.place.own[PLAN] = plan
             self.place.planned = step.update
 
     def append(self, name: str, row: dict[str, Any]) -> None:
@@ -87,11 +88,11 @@ class Recorder:
         self.place.rows[name] += 1
 
     def mend(self) -> None:
-        """Write again what the run has had from its beginning and has no more, without which all else is of
-        no use."""
-        for name, content in self.place.beginning.items():
+        """Write again what another program has deleted or changed of the files that no other one holds, and
+        without which all else is of no use."""
+        for name, content in self.place.own.items():
             spot = self.to_write(name)
-            if not spot.kind(name):
+            if not spot.holds(content):
                 write_whole(spot, content)
 
     def save(self, event: Checkpoint) -> None:

@@ -29,7 +29,7 @@ METRIC: Form = {
 EVALUATED: Form = {**METRIC, "validation": NUMBER}  # where that was measured
 SAMPLE: Form = {"update": WHOLE, "text": TEXT, "model": TEXT}
 STEP: Form = {"update": WHOLE, "remaining": WHOLE}
-TIMED: Form = {**STEP, "until": NUMBER}  # of a plan that was given more time or updates
+ASKED: Form = {"until": NUMBER, "ended": TRUTH}  # where a training was given more time or updates
 SOURCE: Form = {"path": TEXT, "bytes": WHOLE, "sha256": TEXT, "characters": WHOLE}
 VALIDATION: Form = {"nats_per_character": NUMBER, "characters": WHOLE, "bits_per_character": NUMBER}
 GRADIENT: Form = {
@@ -110,7 +110,7 @@ def rising(check: Check, until: int | None = None) -> Check:
 
 def check_step(row: Mapping[str, Any]) -> dict[str, Any]:
     """A step of a plan. Raises ValueError for what is none."""
-    step = kept(row, TIMED if "until" in row else STEP)
+    step = kept(row, {**STEP, **{key: form for key, form in ASKED.items() if key in row}})
     if strange := sorted(set(row) - set(step)):
         raise ValueError(f"{strange[0]!r} is no key of a step")
     return step

@@ -7,7 +7,6 @@ is recorded, unless more updates or minutes are asked for.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -43,7 +42,7 @@ from hornbook.run_files import (
     SUMMARY,
     is_text_of,
     most_bytes,
-    plan_row,
+    plan_bytes,
     read_beginning,
 )
 from hornbook.runs import Run
@@ -170,6 +169,8 @@ def resume(
     else:
         begin_again(run.folder, told)
     lock.written = cut_back(run, rows, steps, summary)
+    if steps:
+        beginning[PLAN] = plan_bytes(steps)
     ruled = max((step.update for step in steps if step.update <= update), default=-1)
     place = Place(run.folder, lock, beginning, rows, steps[-1].update if steps else -1, ruled)
     return Resumed(place, text, start, plan)
@@ -282,13 +283,16 @@ def plan_on(
         further = Further()  # all are made, but for the end
     if further:
         check_further(run, start, further)
+    ended = update == planned or None
     if further.minutes is not None:
         asked = replace(training, minutes=further.minutes)
         clock = budget(text, model, asked, begun, figures(), update)
-        steps = changed(run, steps, Planned(update, clock.total - update, seconds + 60 * further.minutes))
+        steps = changed(
+            run, steps, Planned(update, clock.total - update, seconds + 60 * further.minutes, ended)
+        )
         return steps, Budget(clock.total, clock.end, clock.close, steps=steps, most=clock.most)
     if further.updates is not None:
-        steps = changed(run, steps, Planned(update, further.total(update) - update, NO_CLOCK))
+        steps = changed(run, steps, Planned(update, further.total(update) - update, NO_CLOCK, ended))
     until = deadline(run, steps)
     if until and not steps:
         return steps, budget(text, model, training, begun, figures())
@@ -348,7 +352,7 @@ def cut_back(
     it be unfinished: the bytes of each file of rows. Raises StorageError."""
     path = run.folder / PLAN
     if steps:
-        write_whole(path, "".join(json.dumps(plan_row(step)) + "\n" for step in steps).encode())
+        write_whole(path, plan_bytes(steps))
     else:
         with storing(path):
             path.unlink(missing_ok=True)

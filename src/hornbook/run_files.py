@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -129,6 +130,11 @@ def read_plan(folder: Path) -> list[Planned]:
 def plan_row(step: Planned) -> dict[str, Any]:
     """A step of a plan as it stands in JSON."""
     return {key: value for key, value in vars(step).items() if value is not None}
+
+
+def plan_bytes(steps: Iterable[Planned]) -> bytes:
+    """A plan as its file holds it."""
+    return "".join(json.dumps(plan_row(step)) + "\n" for step in steps).encode()
 
 
 def same_text(config: Config, folder: Path, **how: str) -> Text:

@@ -64,7 +64,7 @@ class Run:
             kind = type(folder).__name__
             raise RunFolderError(f"expected the folder of a run, such as runs/book, got {kind}")
         self.folder: Path = folder.folder if isinstance(folder, Run) else Path(folder)
-        if not self.folder.is_dir():
+        if not os.path.isdir(self.folder):  # a name that is too long is none
             raise RunFolderError(f"{folder} is not a folder; name a run, such as runs/book")
         path = self.folder / CONFIG
         with advising("put it back from a copy, since no other file holds it" if path.exists() else ""):

@@ -119,6 +119,13 @@ class Spot:
             except FileNotFoundError:
                 return b""
 
+    def holds(self, content: bytes) -> bool:
+        """Whether it is a plain file, and that is in it."""
+        try:
+            return self.size() == len(content) and self.read() == content
+        except (OSError, StorageError):
+            return False
+
     def rename(self, name: str, to: str) -> None:
         """Give a file there another name, whatever has that."""
         os.replace(self.at(name), self.at(to), src_dir_fd=self.folder, dst_dir_fd=self.folder)

@@ -13,7 +13,9 @@ from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook.events import Checkpoint, Evaluated, Finished, Logged, Planned, Progress, Sampled
 from hornbook.facade import resume_into, train_into
+from hornbook.plan import Plan
 from hornbook.resuming import Further
+from hornbook.run_files import read_plan
 from hornbook.runs import Run
 
 
@@ -116,28 +118,50 @@ def test_nor_does_a_training_that_goes_on(tmp_path, monkeypatch, other, kind):
     assert timeless(further(tmp_path / "moved")) == timeless(start(tmp_path / "whole", validation=0.2))
 
 
-# What is deleted under a training
+# What is deleted or changed under a training
 
 
-class Deleting(Display):
-    """Deletes what a run has from its beginning at the first event of a kind."""
+def empty(path: Path) -> None:
+    path.write_text("")
 
-    def __init__(self, folder: Path, kind: type) -> None:
+
+def exchange(path: Path) -> None:
+    path.write_text(path.read_text().replace("e", "f"))
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.symlink_to("moved")
+
+
+SETTINGS = ("config.toml", "vocabulary.json")
+WAYS = [Path.unlink, empty, exchange, link]
+
+
+class Changing(Display):
+    """Changes files of a run at the first event of a kind."""
+
+    def __init__(
+        self, folder: Path, kind: type, change=Path.unlink, names=("config.toml", "vocabulary.json")
+    ):
         super().__init__(4)
-        self.folder, self.kind = folder, kind
+        self.paths, self.kind, self.change = [folder / name for name in names], kind, change
 
     def show(self, event) -> None:
         if isinstance(event, self.kind):
             self.kind = type(None)
-            for name in ("config.toml", "vocabulary.json"):
-                (self.folder / name).unlink()
+            for path in self.paths:
+                self.change(path)
 
 
 @pytest.mark.parametrize("kind", [Logged, Checkpoint])
 @pytest.mark.parametrize("stop", [99, 12])
-def test_settings_and_symbols_that_are_deleted_under_a_training_are_written_again(tmp_path, kind, stop):
+@pytest.mark.parametrize("change", WAYS)
+def test_settings_and_symbols_that_are_changed_under_a_training_are_written_again(
+    tmp_path, kind, stop, change
+):
     planned = arranged(TEXT, **{"preset": "classic", **SMALL})
-    run = train_into(tmp_path / "a", TEXT, planned, Deleting(tmp_path / "a", kind), Ending(stop))
+    run = train_into(tmp_path / "a", TEXT, planned, Changing(tmp_path / "a", kind, change), Ending(stop))
     whole = start(tmp_path / "whole")
     assert (run.config.text, run.config.training) == (whole.config.text, whole.config.training)
     assert run.vocabulary == whole.vocabulary
@@ -148,6 +172,18 @@ def test_settings_and_symbols_that_are_deleted_under_a_training_are_written_agai
 def test_so_they_are_under_a_training_that_goes_on(tmp_path):
     run = start(tmp_path / "a", Ending(12))
     before = {name: (run.folder / name).read_bytes() for name in ("config.toml", "vocabulary.json")}
-    resume_into(run, Further(), Deleting(run.folder, Logged), pytest.fail, 0.0, text=TEXT)
+    resume_into(run, Further(), Changing(run.folder, Logged), pytest.fail, 0.0, text=TEXT)
     assert {name: (run.folder / name).read_bytes() for name in before} == before
     assert timeless(run) == timeless(start(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("change", WAYS)
+def test_so_is_a_plan(tmp_path, change):
+    steps = [Planned(0, 33), Planned(9, 20), Planned(21, 12)]
+    model, training, _ = arranged(TEXT, **{"preset": "classic", **SMALL})
+    display = Changing(tmp_path / "a", Logged, change, ["plan.jsonl"])
+    run = train_into(tmp_path / "a", TEXT, (model, training, Plan.again(steps)), display)
+    assert read_plan(run.folder) == steps
+    display = Changing(run.folder, Logged, change, ["plan.jsonl"])
+    resume_into(Run(run.folder), Further("+9"), display, pytest.fail, 0.0, text=TEXT)
+    assert read_plan(run.folder) == [*steps, Planned(33, 9, 0.0, True)]

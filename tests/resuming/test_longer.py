@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from small_runs import TEXT, Ending, further, start, timeless
+from small_runs import SMALL, TEXT, Ending, further, start, timeless
 
 from hornbook import SettingError
+from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook.events import Planned
 from hornbook.facade import train_into
@@ -24,7 +25,7 @@ def test_a_constant_rate_goes_on_as_if_the_run_had_been_longer(tmp_path):
         assert (longer.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     assert (longer.model("last").flat == whole.model("last").flat).all()
     assert timeless(longer)[0] == timeless(whole)[0]
-    assert read_plan(longer.folder) == [Planned(0, 21), Planned(21, 21, 0.0)]
+    assert read_plan(longer.folder) == [Planned(0, 21), Planned(21, 21, 0.0, True)]
     assert finished(longer)
 
 
@@ -57,6 +58,19 @@ def test_its_repetition_evaluates_and_writes_where_it_had_ended_before(tmp_path,
     again = train_into(tmp_path / "again", TEXT, planned, Display(4))
     assert timeless(again) == timeless(longer)
     assert {21, longer.summary["updates"]} <= {row["update"] for row in again.metrics}
+
+
+def test_so_does_that_of_one_that_the_clock_had_ended_before_its_plan(tmp_path):
+    rare = {**SMALL, "validation": 0.2, "evaluate_every": 100}
+    model, training, _ = arranged(TEXT, **{"preset": "classic", **rare})
+    plan = Plan.again([Planned(0, 33), Planned(20, 0)])
+    train_into(tmp_path / "a", TEXT, (model, training, plan), Display(4))
+    longer = further(tmp_path / "a", updates="+14")
+    assert read_plan(longer.folder) == [Planned(0, 33), Planned(20, 14, 0.0, True)]
+    repeated = Plan.again(read_plan(longer.folder))
+    again = train_into(tmp_path / "again", TEXT, (model, training, repeated), Display(4))
+    assert timeless(again) == timeless(longer)
+    assert [row["update"] for row in again.metrics if "validation" in row] == [20, 34]
 
 
 def test_fewer_updates_than_planned_may_be_asked_for(tmp_path):

@@ -92,7 +92,7 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp
     run = further(run.folder, updates="+5", force=True, told=told.append)
     assert [sentence.endswith("without it: 40 updates are planned now") for sentence in told] == [True]
     assert run.summary["updates"] == 40
-    assert read_plan(run.folder) == [Planned(0, 35), Planned(35, 5, 0.0)]
+    assert read_plan(run.folder) == [Planned(0, 35), Planned(35, 5, 0.0, True)]
     assert further(run.folder, updates="+5").summary["updates"] == 45
 
 
