@@ -50,6 +50,8 @@ FLOORS: list[set[str]] = [
         "fluent",
         "yardsticks",
         "remains",
+        "agreement",
+        "lengthening",
         "resuming",
     },
     {"report", "web"},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook import yardsticks
+from hornbook.agreement import same_text
 from hornbook.calibration import Arranged, arranged, dtype_words
 from hornbook.cli.audience import Audience
 from hornbook.cli.display import Display, choose_display
@@ -22,6 +23,7 @@ from hornbook.errors import FigureError, InputError, RunFolderError, StorageErro
 from hornbook.events import Checkpoint, Event
 from hornbook.fluent import advise
 from hornbook.folders import choose_folder, create
+from hornbook.lengthening import Further
 from hornbook.locks import LOCK, Lock
 from hornbook.markup import for_shell, printable
 from hornbook.model import Model
@@ -29,7 +31,7 @@ from hornbook.plan import Plan
 from hornbook.recorder import Recorder
 from hornbook.remains import damaged_rows
 from hornbook.report.figures import loss_figure, rehearsed
-from hornbook.resuming import Further, finished, same_text
+from hornbook.resuming import finished
 from hornbook.resuming import resume as resumed
 from hornbook.run_files import BEST, CONFIG, FIGURE, LAST, PREVIOUS
 from hornbook.runs import Run
@@ -233,22 +235,32 @@ def locating(lock: Lock) -> Iterator[None]:
 
 def whereabouts(lock: Lock, error: TrainingFailed) -> str:
     """The same, in a line."""
+    folder = lock.folder
     if not lock.is_there():
         return "if it was moved, its training goes on with: hornbook resume NEWPLACE"
-    kept = any((lock.folder / name).exists() for name in (LAST, PREVIOUS, BEST))
-    if not kept and not (lock.folder / CONFIG).exists():
+    kept = has_checkpoint(folder)
+    if not kept and not any((folder / name).exists() for name in (BEST, CONFIG)):
         return "nothing of the run is left there"
-    where = f"what was learnt before is kept in {lock.folder}" if kept else "there was no checkpoint yet"
-    how = f"; {'go on' if kept else 'begin again'} with: hornbook resume {for_shell(lock.folder)}"
-    return f"{where}{how if isinstance(error, StorageError) else ''}"
+    where = f"what was learnt before is kept in {folder}" if kept else "there was no checkpoint yet"
+    return f"{where}; {how_on(folder)}" if isinstance(error, StorageError) else where
 
 
 def at_once(folder: Path) -> str:
     """What a second signal has cost, and how to go on."""
-    kept = any((folder / name).exists() for name in (LAST, PREVIOUS))
+    kept = has_checkpoint(folder)
     lost = "what came after the last checkpoint is lost" if kept else "there was no checkpoint yet"
-    how = "go on from there" if kept else "begin again"
-    return f"{lost}; {how} with: hornbook resume {for_shell(folder)}"
+    return f"{lost}; {how_on(folder)}"
+
+
+def how_on(folder: Path) -> str:
+    """The command that goes on with a run that was broken off."""
+    verb = "go on" if has_checkpoint(folder) else "begin again"
+    return f"{verb} with: hornbook resume {for_shell(folder)}"
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether there is one, whole or damaged."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
 
 
 def completed(run: Run, text: Text | None, told: Callable[[str], object]) -> Run:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hornbook import Run, read_text
+from hornbook.agreement import check_same
 from hornbook.checkpoints import last_checkpoint
 from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
 from hornbook.recorder import early_best
 from hornbook.remains import recorded, sound_summary
-from hornbook.resuming import check_same, finished, spent
+from hornbook.resuming import finished, spent
 from hornbook.run_files import most_bytes
 from hornbook.runs import told
 

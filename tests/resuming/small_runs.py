@@ -13,7 +13,7 @@ from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook.engines import ENGINES
 from hornbook.facade import resume_into, train_into
-from hornbook.resuming import Further
+from hornbook.lengthening import Further
 from hornbook.runs import Run
 from hornbook.storage import write_tensors
 

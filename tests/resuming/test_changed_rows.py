@@ -13,7 +13,8 @@ from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook.events import Checkpoint, Evaluated, Logged, Planned, Progress, Sampled
 from hornbook.facade import resume_into, train_into
-from hornbook.resuming import Further, finished
+from hornbook.lengthening import Further
+from hornbook.resuming import finished
 from hornbook.runs import Run
 
 ROWS = ("metrics.jsonl", "samples.jsonl")

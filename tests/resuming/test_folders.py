@@ -13,8 +13,8 @@ from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook.events import Checkpoint, Evaluated, Finished, Logged, Planned, Progress, Sampled
 from hornbook.facade import resume_into, train_into
+from hornbook.lengthening import Further
 from hornbook.plan import Plan
-from hornbook.resuming import Further
 from hornbook.run_files import read_plan
 from hornbook.runs import Run
 

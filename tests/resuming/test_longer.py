@@ -12,8 +12,9 @@ from hornbook.calibration import arranged
 from hornbook.cli.display import Display
 from hornbook.events import Planned
 from hornbook.facade import train_into
+from hornbook.lengthening import Further
 from hornbook.plan import Plan
-from hornbook.resuming import Further, finished
+from hornbook.resuming import finished
 from hornbook.run_files import read_plan
 
 

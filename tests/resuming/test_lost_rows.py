@@ -15,7 +15,8 @@ from hornbook.checkpoints import read_checkpoint
 from hornbook.cli.display import Display
 from hornbook.config import LONGEST
 from hornbook.facade import resume_into
-from hornbook.resuming import Further, finished, spent
+from hornbook.lengthening import Further
+from hornbook.resuming import finished, spent
 from hornbook.runs import Run
 
 

@@ -14,8 +14,9 @@ from hornbook import RunFolderError, SettingError
 from hornbook.cli.display import Display
 from hornbook.events import Planned
 from hornbook.facade import resume_into, train_into
+from hornbook.lengthening import Further
 from hornbook.plan import Plan
-from hornbook.resuming import Further, finished
+from hornbook.resuming import finished
 from hornbook.run_files import read_plan
 
 

@@ -65,7 +65,7 @@ def test_a_text_from_a_program_has_to_be_given_again(stopped):
 def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, monkeypatch, engine, key):
     start(tmp_path / "a", Ending(10), engine=engine)
     then = read_checkpoint(tmp_path / "a" / "last.safetensors").made
-    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, key: "another"})
+    monkeypatch.setattr("hornbook.agreement.made_here", lambda _: {**then, key: "another"})
     with pytest.raises(RunFolderError, match=rf"was trained with {key} .*here is another.*`force=True`"):
         further(tmp_path / "a")
     assert further(tmp_path / "a", force=True).summary["finished"]
@@ -85,7 +85,7 @@ def test_another_version_or_processor_is_refused_unless_it_is_forced(tmp_path, m
 def test_another_numpy_is_refused_where_its_digits_are_still_to_come(tmp_path, monkeypatch, changes, refused):
     run = start(tmp_path / "a", Ending(10), engine="native", **changes)
     then = read_checkpoint(run.folder / "last.safetensors").made
-    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, "numpy": "another"})
+    monkeypatch.setattr("hornbook.agreement.made_here", lambda _: {**then, "numpy": "another"})
     if refused:
         with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*`force=True`"):
             further(run.folder)
@@ -97,7 +97,7 @@ def test_another_numpy_is_refused_before_the_first_checkpoint(tmp_path, monkeypa
     for name in ("best.safetensors", "last.safetensors", "summary.json"):
         (run.folder / name).unlink()
     here = {key: str(run.config.made[key]) for key in ("hornbook", "level")}
-    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**here, "numpy": "another"})
+    monkeypatch.setattr("hornbook.agreement.made_here", lambda _: {**here, "numpy": "another"})
     with pytest.raises(RunFolderError, match=r"was trained with numpy .*here is another.*`force=True`"):
         further(run.folder)
     assert further(run.folder, force=True).summary["finished"]
@@ -125,7 +125,7 @@ def test_a_mixed_run_goes_on_as_it_was_mixed(tmp_path, monkeypatch):
     start(tmp_path / "run", Ending(10), engine="native", preset="plain", cell="gru", dtype="mixed")
     then = read_checkpoint(tmp_path / "run" / "last.safetensors").made
     assert then["pairs"] == Run(tmp_path / "run").config.made["pairs"] == core().pairs()[-1]
-    monkeypatch.setattr("hornbook.resuming.made_here", lambda _: {**then, "pairs": "another"})
+    monkeypatch.setattr("hornbook.agreement.made_here", lambda _: {**then, "pairs": "another"})
     with pytest.raises(RunFolderError, match=r"was trained with pairs .*here is another.*`force=True`"):
         further(tmp_path / "run")
     assert further(tmp_path / "run", force=True).summary["finished"]

@@ -41,7 +41,8 @@ def resume(
     from hornbook.cli.interrupts import Interrupts
     from hornbook.cli.train import conclude
     from hornbook.facade import resume_into
-    from hornbook.resuming import Further, finished, most_of
+    from hornbook.lengthening import Further, most_of
+    from hornbook.resuming import finished
     from hornbook.runs import Run
 
     begun = time.perf_counter()
