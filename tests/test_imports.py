@@ -17,7 +17,18 @@ ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
     {"markup", "errors", "values", "config"},
-    {"text", "text_files", "vocabulary", "numbering", "text_cache", "cache", "storage", "rows", "locks"}
+    {
+        "text",
+        "text_files",
+        "vocabulary",
+        "numbering",
+        "text_cache",
+        "cache",
+        "storage",
+        "untrusted",
+        "rows",
+        "locks",
+    }
     | {"cells", "philox", "parameters"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},

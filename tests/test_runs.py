@@ -15,7 +15,7 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 import hornbook
-from hornbook import storage
+from hornbook import storage, untrusted
 from hornbook.checkpoints import counters, training_tensors
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import TrainingState
@@ -96,7 +96,7 @@ def test_where_a_model_is_damaged_the_other_one_is_named(run, which, other):
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(storage, "check_file"), (storage, "check_header"), (safetensors, "safe_open")]
+    ("owner", "name"), [(untrusted, "check_file"), (untrusted, "check_header"), (safetensors, "safe_open")]
 )
 def test_the_last_model_may_give_its_name_away_while_it_is_read(run, monkeypatch, owner, name):
     last = run.model("last").flat
@@ -167,7 +167,7 @@ def test_a_vocabulary_with_two_symbols_swapped_is_refused(run, which):
 
 def test_weights_that_do_not_say_of_which_symbols_they_are_are_read(run):
     path = run.folder / "best.safetensors"
-    tensors, about = storage.read_tensors(path)
+    tensors, about = untrusted.read_tensors(path)
     del about["vocabulary"]
     storage.write_tensors(path, tensors, about)
     assert run.model().vocabulary == TEXT.vocabulary

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from hornbook.storage import check_file, in_words, reading
+from hornbook.untrusted import check_file, in_words, reading
 
 MOST_ROWS = 1 << 27  # bytes of a file of which all rows are kept in memory, and
 MOST_KEPT = 1 << 19  # rows of a larger one that are kept, and

@@ -32,9 +32,9 @@ from hornbook.events import Planned
 from hornbook.parameters import count
 from hornbook.records import SOURCE, check, check_step, check_summary
 from hornbook.rows import read_json_lines
-from hornbook.storage import MOST_HEADER, check_file, check_kind, read_json, read_toml, reading
 from hornbook.text import Source, Text, digest, read_text
 from hornbook.text_files import BUILT_IN
+from hornbook.untrusted import MOST_HEADER, check_file, check_kind, read_json, read_toml, reading
 from hornbook.values import integer, real
 from hornbook.vocabulary import Vocabulary, check_tokens
 

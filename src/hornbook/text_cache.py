@@ -28,8 +28,9 @@ from hornbook import cache
 from hornbook.errors import HornbookError, StorageError
 from hornbook.locks import locked
 from hornbook.numbering import Files, Ids, Kind, Numbering, smallest_type, stored
-from hornbook.storage import read_json, write_json
+from hornbook.storage import write_json
 from hornbook.text_files import Manner, being_read
+from hornbook.untrusted import read_json
 from hornbook.vocabulary import Vocabulary
 
 LEAST = 8_000_000  # bytes of a text that is kept; a smaller one is numbered in a tenth of a second

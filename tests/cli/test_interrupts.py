@@ -96,8 +96,7 @@ def test_a_second_ctrl_c_after_a_checkpoint_says_what_is_lost_and_how_to_go_on(s
     ended = finish(start(2, "train", book, *ENDLESS, "--save-every", 0.01, "--out", "a", program=program))
     assert ended.code == 130
     assert ended.err == (
-        "stopped at once: what came after the last checkpoint is lost; go on with: "
-        "hornbook resume a\n"
+        "stopped at once: what came after the last checkpoint is lost; go on with: hornbook resume a\n"
     )
 
 

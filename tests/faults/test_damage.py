@@ -26,7 +26,7 @@ from readers import read_any_text, read_one, read_run
 from conftest import LONG, run
 from hornbook import records
 from hornbook.rows import MOST_LINE, MOST_PLAN, MOST_ROWS
-from hornbook.storage import MOST_JSON, MOST_TOML
+from hornbook.untrusted import MOST_JSON, MOST_TOML
 
 GIGABYTE, SECONDS = 1 << 30, 15
 ASLEEP = 300  # seconds by the clock, should it wait for something; other work may slow it down
