@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hornbook.cells import CELLS
+from hornbook.compound import Clip, Schedule
 from hornbook.config import (
     CELL_NAMES,
     DTYPE_NAMES,
@@ -22,9 +23,7 @@ from hornbook.config import (
     LATER,
     OPTIMIZER_NAMES,
     PRESETS,
-    Clip,
     ModelSettings,
-    Schedule,
     TrainingSettings,
     cores,
     from_table,

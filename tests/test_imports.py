@@ -16,7 +16,7 @@ import hornbook
 ROOT = Path(hornbook.__file__).parent
 
 FLOORS: list[set[str]] = [
-    {"markup", "errors", "values", "config"},
+    {"markup", "errors", "values", "compound", "config"},
     {
         "text",
         "text_files",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hornbook.config import Clip
+from hornbook.compound import Clip
 from hornbook.optimizers import OPTIMIZERS, clip, decay, norm
 
 DTYPES = [np.float32, np.float64]

@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hornbook.checkpoints import Saved, made_here, made_then
-from hornbook.config import Schedule, TrainingSettings, to_table
+from hornbook.compound import Schedule
+from hornbook.config import TrainingSettings, to_table
 from hornbook.engines import why_not_mixed
 from hornbook.errors import RunFolderError
 from hornbook.markup import for_shell

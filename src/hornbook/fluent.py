@@ -15,7 +15,8 @@ from typing import Any
 
 from hornbook.advice import Advice, amount_words
 from hornbook.calibration import lengths, possible
-from hornbook.config import Schedule, cores, lower, usual_rates
+from hornbook.compound import Schedule
+from hornbook.config import cores, lower, usual_rates
 from hornbook.sizing import network
 from hornbook.streams import trained_on
 from hornbook.text import Text

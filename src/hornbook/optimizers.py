@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import Clip
+from hornbook.compound import Clip
 
 EPSILON = 1e-8
 DECAY = 0.99  # of RMSProp's mean of squares

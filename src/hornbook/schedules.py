@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from hornbook.config import Schedule, TrainingSettings
+from hornbook.compound import Schedule
+from hornbook.config import TrainingSettings
 
 Floats = npt.NDArray[np.float64]
 

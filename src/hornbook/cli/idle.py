@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hornbook.config import Schedule, TrainingSettings
+from hornbook.compound import Schedule
+from hornbook.config import TrainingSettings
 
 
 def idle(typed: Mapping[str, Any], training: TrainingSettings) -> Iterator[str]:

@@ -37,9 +37,9 @@ def resume(
     A run by time goes on for the minutes it has left. A finished run says so, unless it is given more updates
     or minutes; its learning rate then follows the schedule of the longer training from there on.
     """
+    from hornbook.cli.conclusion import conclude
     from hornbook.cli.display import choose_display
     from hornbook.cli.interrupts import Interrupts
-    from hornbook.cli.train import conclude
     from hornbook.facade import resume_into
     from hornbook.lengthening import Further, most_of
     from hornbook.resuming import finished

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from hornbook.cells import CELLS
 from hornbook.cells.cell import Array
-from hornbook.config import Clip, ModelSettings, TrainingSettings
+from hornbook.compound import Clip
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Reading, TrainingState
 from hornbook.errors import SettingError, known
 from hornbook.optimizers import OPTIMIZERS

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import Clip, ModelSettings, TrainingSettings
+from hornbook.compound import Clip
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.distribution import Choice, draw, probabilities
 from hornbook.engines.backpropagation import Masks, Network, nats
 from hornbook.engines.interface import (

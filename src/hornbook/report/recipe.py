@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hornbook.averaging import EVERY
-from hornbook.config import Clip, ModelSettings, Schedule, TrainingSettings
+from hornbook.compound import Clip, Schedule
+from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.optimizers import BETA1, BETA2, DECAY
 from hornbook.report.wording import counted
 
