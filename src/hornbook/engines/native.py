@@ -20,7 +20,9 @@ import numpy as np
 from hornbook.cells.cell import Array
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.distribution import Choice
-from hornbook.engines.cores import contiguous, core_of
+from hornbook.engines.classic_core import ClassicCore
+from hornbook.engines.cores import Core, contiguous, is_classic
+from hornbook.engines.family_core import FamilyCore
 from hornbook.engines.interface import Advance, Floats, Gradients, Integers, Reading, Start, TrainingState
 from hornbook.errors import SettingError, known
 from hornbook.parameters import views
@@ -78,6 +80,11 @@ def core() -> Any:
             "--force-reinstall and --no-cache-dir, or use `engine='reference'`"
         )
     return load(level)
+
+
+def core_of(module: ModuleType, model: ModelSettings, training: TrainingSettings) -> Core:
+    """The fastest core that can train this."""
+    return (ClassicCore if is_classic(model, training) else FamilyCore)(module, model, training)
 
 
 class NativeEngine:
