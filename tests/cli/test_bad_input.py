@@ -490,18 +490,6 @@ def test_a_recipe_beside_the_settings_of_a_run_is_refused(refused, run):
     assert "--config and --preset" in refused("train", "--config", run / "config.toml", "--preset", "plain")
 
 
-def test_memory_that_is_not_there_is_told_without_a_traceback(hornbook, book, monkeypatch):
-    def full(*_: object, **__: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr("hornbook.training.Checkpoint.initial", full)
-    told = hornbook("train", book, "--quiet")
-    assert told.code == 1
-    assert "not enough memory" in told.err
-    assert "--hidden" in told.err
-    assert not Path("runs").exists()
-
-
 def test_settings_that_do_not_fit_the_weights_are_refused(refused, run):
     written("hidden = 8", "hidden = 9")(run / "config.toml")
     message = refused("sample", run)
