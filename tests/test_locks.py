@@ -150,7 +150,7 @@ def make_socket(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, make_socket], ids=["pipe", "socket"])
-def test_a_special_file_in_the_place_of_the_lock_is_to_be_removed_and_not_waited_for(
+def test_a_special_file_in_the_place_of_the_lock_is_to_be_moved_away_and_not_waited_for(
     tmp_path, monkeypatch, make
 ):
     monkeypatch.chdir(tmp_path)  # the path of a socket is short
@@ -158,7 +158,9 @@ def test_a_special_file_in_the_place_of_the_lock_is_to_be_removed_and_not_waited
         Path(LOCK).unlink()
         make(Path(LOCK))
         for look in (lock.check, lambda: Lock(Path())):
-            with pytest.raises(PlaceError, match=r"^lock cannot be written: it is no plain file; remove it$"):
+            with pytest.raises(
+                PlaceError, match=r"^lock cannot be written: it is no plain file; move it away$"
+            ):
                 look()
         assert not under_way(Path())
     assert Path(LOCK).exists()

@@ -72,7 +72,7 @@ def test_a_link_out_of_the_folder_is_refused_and_one_within_it_is_not(tmp_path, 
 @pytest.mark.parametrize("read", [read_json, read_json_lines, read_toml, read_tensors])
 def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path, read):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(RunFolderError, match="pipe cannot be read: it is no plain file"):
+    with pytest.raises(RunFolderError, match="pipe cannot be read: it is no plain file; move it away"):
         read(tmp_path / "pipe")
 
 

@@ -31,7 +31,7 @@ from hornbook.plan import Plan
 from hornbook.recorder import Recorder
 from hornbook.remains import damaged_rows
 from hornbook.report.figures import loss_figure, rehearsed
-from hornbook.resuming import finished
+from hornbook.resuming import check_places, finished
 from hornbook.resuming import resume as resumed
 from hornbook.run_files import BEST, CONFIG, FIGURE, LAST, PREVIOUS
 from hornbook.runs import Run
@@ -116,7 +116,8 @@ def resume(
     With `updates` it goes on to so many in all, or with `"+500"` so many more, with `minutes` for so long
     from now. `text` is the one it was trained on, where that came from no file. `force` goes on with another
     version of hornbook or on another processor. Raises RunFolderError for a run that is being trained, was
-    trained on another text or with other settings, or has no whole checkpoint, and what `train` raises.
+    trained on another text or with other settings, or has no whole checkpoint, StorageError where something
+    else, such as a folder, is in the place of one of its files, and what `train` raises.
     """
     begun = time.perf_counter()
     if text is not None:
@@ -171,6 +172,7 @@ def resume_into(
     save_every = real("`save_every`", save_every, 0, LONGEST)
     if finished(run, further, force):
         return completed(run, text, told)
+    check_places(run.folder)
     model, training = run.config.model, run.config.training
     with Lock(run.folder) as lock:
         how = resumed(run, text, lock, further, force, told, begun, rehearsed)

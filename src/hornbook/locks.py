@@ -14,16 +14,15 @@ import fcntl
 import os
 import re
 import socket
-import stat
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from hornbook.errors import RunFolderError, StorageError
 from hornbook.markup import printable
-from hornbook.storage import Spot, storing
+from hornbook.storage import Spot, check_plain, storing
 
 LOCK = "lock"
 TRIES, PAUSE = 10, 0.02  # seconds: who only looks whether a run is under way holds its lock for a moment
@@ -176,14 +175,6 @@ def taken(folder: Path) -> int:
         f"{folder} is being trained by {printable(who) or 'another process'}; wait for its end, or stop it "
         "(Ctrl-C, or SIGTERM) and go on from there"
     )
-
-
-def check_plain(path: Path) -> None:
-    """Raise OSError for a pipe, a socket or a device, of which even to open one may do something."""
-    with suppress(FileNotFoundError):
-        kind = os.lstat(path).st_mode
-        if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind) or stat.S_ISDIR(kind)):  # of those, opening tells
-            raise OSError(errno.ENXIO, "it is no plain file")
 
 
 def holder(file: int) -> str:

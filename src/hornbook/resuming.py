@@ -20,7 +20,7 @@ from hornbook.errors import RunFolderError
 from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
 from hornbook.lengthening import Further, plan_on, time_left
-from hornbook.locks import Lock, under_way
+from hornbook.locks import LOCK, Lock, under_way
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.remains import (
     begin_again,
@@ -34,8 +34,13 @@ from hornbook.remains import (
     sound_summary,
 )
 from hornbook.run_files import (
+    BEST,
+    FIGURE,
+    LAST,
     METRICS,
+    PICTURE,
     PLAN,
+    PREVIOUS,
     SAMPLES,
     SUMMARY,
     most_bytes,
@@ -43,10 +48,11 @@ from hornbook.run_files import (
     read_beginning,
 )
 from hornbook.runs import Run
-from hornbook.storage import storing, unlinked, write_json, write_whole
+from hornbook.storage import beside, check_plain, storing, unlinked, write_json, write_whole
 from hornbook.text import Text
 
 ROWS = (METRICS, SAMPLES)
+WHOLE = (PLAN, BEST, LAST, PREVIOUS, SUMMARY, FIGURE, PICTURE)  # each written beside and renamed
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,17 @@ def has_best(run: Run) -> bool:
     except RunFolderError:
         return False
     return True
+
+
+def check_places(folder: Path) -> None:
+    """Raise PlaceError where something is in the place of a file that a run which goes on writes, such as a
+    folder: before the hours of training in which it would have been found."""
+    for name in (LOCK, *ROWS):
+        with storing(folder / name):
+            check_plain(folder / name)
+    for path in (folder / place for name in WHOLE for place in (name, beside(name))):
+        with storing(path):
+            check_plain(path, follow=True)  # a link is replaced
 
 
 def resume(

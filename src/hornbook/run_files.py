@@ -41,7 +41,7 @@ from hornbook.vocabulary import Vocabulary, check_tokens
 CONFIG, VOCABULARY, SUMMARY = "config.toml", "vocabulary.json", "summary.json"
 PLAN, METRICS, SAMPLES = "plan.jsonl", "metrics.jsonl", "samples.jsonl"
 BEST, LAST, PREVIOUS = "best.safetensors", "last.safetensors", "previous.safetensors"
-FIGURE = "loss.svg"
+FIGURE, PICTURE = "loss.svg", "loss.png"
 BEGINNING = (CONFIG, VOCABULARY)  # written once, and no other file holds what is in them
 TEXT_KEYS = ("name", "tokens", "encoding", "newlines")
 

@@ -32,7 +32,7 @@ PLACES = {
     **dict.fromkeys(NO_PLACE, ELSEWHERE),
     errno.EISDIR: "move that folder away, or give it another name",
     errno.ELOOP: "remove it, or put the file itself there",
-    errno.ENXIO: "remove it",
+    errno.ENXIO: "move it away",
     **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
     errno.EROFS: "copy it to a disk that can be written, or name another place",
 }  # what to do where the place is at fault
@@ -122,28 +122,45 @@ class Spot:
         sync(self.path.parent) if self.folder is None else os.fsync(self.folder)
 
 
+def check_plain(path: Path, follow: bool = False) -> None:
+    """Raise OSError for what is there and no plain file: a folder, a pipe, a socket or a device, of which
+    even to open one may do something; and for a link, unless it is to `follow` it."""
+    with suppress(FileNotFoundError):
+        kind = os.stat(path, follow_symlinks=follow).st_mode
+        if stat.S_ISDIR(kind) or stat.S_ISLNK(kind):
+            reason = errno.EISDIR if stat.S_ISDIR(kind) else errno.ELOOP
+            raise OSError(reason, os.strerror(reason))
+        if not stat.S_ISREG(kind):
+            raise OSError(errno.ENXIO, "it is no plain file")
+
+
+def beside(name: str) -> str:
+    """The name under which a file is written before it takes the place of the one of this name."""
+    return f".{name}.new"
+
+
 def write_whole(
     place: Path | Spot, content: bytes | Iterable[bytes | memoryview], before: Path | None = None
 ) -> None:
     """Write a file, or its pieces, so that it is seen either as it was or whole, also after a power cut. What
     stood there before is kept under the name `before`, beside it, where one is given."""
     spot = Spot.of(place)
-    name, beside = spot.path.name, f".{spot.path.name}.new"
+    name, new = spot.path.name, beside(spot.path.name)
     with storing(spot.path):
         if stat.S_ISDIR(spot.kind(name)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         try:
-            spot.remove(beside)  # of a process that was killed; or a link to somewhere else
-            with open(beside, "xb", opener=spot.open) as file:
+            spot.remove(new)  # of a process that was killed; or a link to somewhere else
+            with open(new, "xb", opener=spot.open) as file:
                 file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
             if before is not None and spot.kind(name):
                 spot.rename(name, before.name)
-            spot.rename(beside, name)
+            spot.rename(new, name)
             spot.sync()
         except BaseException:
-            spot.remove(beside)
+            spot.remove(new)
             raise
 
 

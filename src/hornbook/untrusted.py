@@ -62,7 +62,7 @@ def in_words(error: Exception) -> str:
 def check_file(path: Path, most: int | None = None) -> None:
     """Raise OSError or ValueError for what is no plain file, or one of more bytes than `most`, and for a link
     out of its folder."""
-    check_kind(path)
+    check_kind(path, "; move it away, or put the file itself there")
     if path.is_symlink() and path.resolve().parent != path.parent.resolve():
         raise OSError(errno.ELOOP, f"it is a link to {path.resolve()}, out of its folder")
     size = path.stat().st_size
@@ -70,10 +70,10 @@ def check_file(path: Path, most: int | None = None) -> None:
         raise ValueError(f"it has {size:,} bytes, and no such file has more than {most:,}")
 
 
-def check_kind(path: Path) -> None:
+def check_kind(path: Path, advice: str = "") -> None:
     """Raise OSError for what is no plain file, such as a named pipe, which would be waited for."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise OSError(errno.EINVAL, f"it is no plain file{advice}")
 
 
 def read_json(path: Path) -> Any:

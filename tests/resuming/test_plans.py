@@ -16,6 +16,7 @@ from hornbook.events import Planned
 from hornbook.facade import resume_into, train_into
 from hornbook.lengthening import Further
 from hornbook.plan import Plan
+from hornbook.remains import kept_plan
 from hornbook.resuming import finished
 from hornbook.run_files import read_plan
 
@@ -132,9 +133,10 @@ def test_what_is_wrong_with_a_plan_is_told_in_words(tmp_path, row, told):
 def test_a_pipe_in_the_place_of_a_plan_is_not_waited_for(tmp_path):
     run = start(tmp_path / "a", Ending(10))
     os.mkfifo(run.folder / "plan.jsonl")
-    with pytest.raises(RunFolderError, match=r"plan\.jsonl cannot be read: it is no plain file"):
-        further(run.folder)
-    assert finished(further(run.folder, force=True, told=lambda _: None))
+    with pytest.raises(
+        RunFolderError, match=r"plan\.jsonl cannot be read: it is no plain file; move it away"
+    ):
+        kept_plan(run, None, force=False)
 
 
 def test_a_plan_of_which_a_kill_left_half_a_row_is_written_anew(tmp_path):

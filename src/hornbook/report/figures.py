@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hornbook.errors import FigureError
 from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.report.drawing import drawing
+from hornbook.run_files import FIGURE, PICTURE
 from hornbook.runs import Run
 from hornbook.storage import Spot, write_whole
 
@@ -75,7 +76,7 @@ def drawn(rows: Rows, summary: dict[str, Any], seq_len: int) -> dict[str, bytes]
             mark_best(right, *best, LOWER * is_undercut(rows, summary))
         elif best := best_smooth(summary):
             mark_best(right, *best)
-        return {name: saved(figure, name) for name in ("loss.svg", "loss.png")}
+        return {name: saved(figure, name) for name in (FIGURE, PICTURE)}
 
 
 def saved(figure: Figure, name: str) -> bytes:
