@@ -140,7 +140,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(start, finish, run):
     child.stdout.read(10)
     child.stdout.close()
     ended = finish(child)
-    assert (ended.code, ended.err) == (1, "")
+    assert (ended.code, ended.err) == (141, "")
 
 
 def test_a_terminal_that_knows_few_characters_gets_what_it_can_show(process, hornbook, folder, monkeypatch):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hornbook.cli.quiet import perhaps_unread
 from hornbook.cli.words import aside, printable, warn
 from hornbook.markup import for_shell
 
@@ -25,7 +26,8 @@ def conclude(run: Run, silent: bool, signal: int) -> None:
     if warning:
         warn(warning)
     if not silent:
-        tell(run, summary)
+        with perhaps_unread():
+            tell(run, summary)
     if not summary["finished"]:
         aside(
             f"stopped after update {summary['updates']:,}; what was learnt is kept in {run.folder}\n"

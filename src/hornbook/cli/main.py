@@ -17,7 +17,7 @@ from hornbook.cli.check import check
 from hornbook.cli.compare import compare
 from hornbook.cli.evaluate import evaluate
 from hornbook.cli.inside import inside
-from hornbook.cli.quiet import silence
+from hornbook.cli.quiet import UNREAD, is_unread, silence
 from hornbook.cli.report import report
 from hornbook.cli.resume import resume
 from hornbook.cli.runs import runs
@@ -46,15 +46,19 @@ USAGE_ERROR: Any = typer.BadParameter.__base__  # of all mistakes in what was ty
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """See that what was printed is written, however this ends; where it cannot be, that is told."""
+    """See that what was printed is written, however this ends; where it cannot be, that is told, unless it is
+    because nobody reads it: that is the end, as it is of other programs."""
     try:
         try:
             yield
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
+    except (OSError, SystemExit) as error:
+        if is_unread(error):
+            silence()
+            raise typer.Exit(UNREAD) from error
+        if isinstance(error, SystemExit):
+            raise
         silence()
         aside(f"error: {error.filename or 'standard output cannot be written'}: {error.strerror or error}")
         raise typer.Exit(1) from error

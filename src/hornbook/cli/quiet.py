@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+UNREAD = 128 + signal.SIGPIPE  # the exit code that a shell gives to what that signal has ended
 
 
 def hush(number: int) -> None:
@@ -14,7 +19,24 @@ def hush(number: int) -> None:
     os.close(nowhere)
 
 
-def silence() -> None:
-    """Send what is printed to standard output from now on nowhere."""
-    with suppress(OSError):  # where standard output is no file
-        hush(sys.stdout.fileno())
+def silence(stream: TextIO | None = None) -> None:
+    """Send what is printed to standard output, or another stream, from now on nowhere."""
+    with suppress(OSError):  # where it is no file
+        hush((stream or sys.stdout).fileno())
+
+
+def is_unread(error: BaseException) -> bool:
+    """Whether this tells that nobody reads what is printed. Rich turns that into an end of the command."""
+    return isinstance(error, BrokenPipeError) or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    )
+
+
+@contextmanager
+def perhaps_unread() -> Iterator[None]:
+    """Print what need not be read: where nobody does any more, it goes nowhere."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence()

@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from hornbook.cli.quiet import silence
 from hornbook.markup import printable
 
 if TYPE_CHECKING:
@@ -58,8 +59,12 @@ def flag(name: str, value: str | None) -> str:
 
 
 def aside(sentence: str) -> None:
-    """Tell what is wrong or strange, in words of the command line; a name in it cannot steer the terminal."""
-    print(printable(as_typed(sentence)), file=sys.stderr)
+    """Tell what is wrong or strange, in words of the command line; a name in it cannot steer the terminal.
+    Where nobody reads that, it changes nothing else."""
+    try:
+        print(printable(as_typed(sentence)), file=sys.stderr)
+    except BrokenPipeError:
+        silence(sys.stderr)
 
 
 def warn(sentence: str) -> None:
