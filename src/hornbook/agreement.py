@@ -43,7 +43,8 @@ def same_text(run: Run, text: Text | None) -> Text:
 def moved(run: Run) -> str:
     """What to do where a text of a run is not where it was, or was in no file."""
     if not run.config.sources:
-        return f"; give it again, in Python: hornbook.resume({str(run.folder)!r}, text=Text.from_string(...))"
+        again = f"hornbook.resume({str(run.folder)!r}, text=hornbook.Text.from_string(...))"
+        return f"; give it again, in Python: {again}"
     if all(Path(run.folder, source.path).exists() for source in run.config.sources):
         return ""
     return f"; put it back, or write the whole path of its new place under path in {run.folder / CONFIG}"

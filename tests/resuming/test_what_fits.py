@@ -54,8 +54,8 @@ def test_a_changed_vocabulary_is_refused(stopped):
 
 
 def test_a_text_from_a_program_has_to_be_given_again(stopped):
-    call = re.escape(f"hornbook.resume({str(stopped)!r}, text=")
-    with pytest.raises(RunFolderError, match=rf"came from a program and was not kept; give it .*{call}"):
+    call = re.escape(f"hornbook.resume({str(stopped)!r}, text=hornbook.Text.from_string(...))")
+    with pytest.raises(RunFolderError, match=rf"came from a program and was not kept; give it .*{call}$"):
         hornbook.resume(stopped, quiet=True)
 
 
