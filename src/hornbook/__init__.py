@@ -13,8 +13,7 @@ The names below are public, and `__version__`; each is imported when it is first
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # `typing` would be loaded before the command listens for Ctrl-C
 
 if TYPE_CHECKING:
     from hornbook.config import ModelSettings, TrainingSettings, settings
@@ -112,6 +111,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"hornbook.{home}"), name)

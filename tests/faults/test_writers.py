@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 
 import pytest
@@ -20,7 +19,7 @@ def test_of_many_that_go_on_at_once_the_run_is_written_by_one_at_a_time(tmp_path
         time.sleep(0.002)
     time.sleep(0.02 * (trial % 5))
     first.process.terminate()
-    assert first.end()[0] in (143, -signal.SIGTERM, 0)  # by the signal itself before the first update
+    assert first.end()[0] in (143, 0)
     told = ended([Command("resume", folder, "--save-every", 0.02, "--quiet") for _ in range(3)])
     assert {code for code, _ in told} <= {0, 2}
     assert 0 in {code for code, _ in told}
