@@ -87,9 +87,9 @@ def test_what_the_system_says_of_a_disk_is_told_with_the_file_and_what_to_do(rea
         (errno.ENOTEMPTY, "name another place"),
         (errno.EISDIR, "move that folder away"),
         (errno.ENAMETOOLONG, "name another place"),
-        (errno.EACCES, "change who may write there"),
+        (errno.EACCES, r"change who may write there \(chmod\), or copy the folder to where you may$"),
         (errno.EPERM, "change who may write there"),
-        (errno.EROFS, "copy it to a disk that can be written"),
+        (errno.EROFS, "copy the folder to a disk that can be written, or name another place$"),
     ],
 )
 def test_where_the_place_is_at_fault_no_disk_is_blamed_and_the_user_can_mend_it(tmp_path, reason, advice):

@@ -24,7 +24,7 @@ from hornbook.errors import PlaceError, StorageError
 
 CHECKSUM = "sha256"
 ELSEWHERE = "name another place"
-ALLOWED = "change who may write there (chmod), or copy it to where you may"
+ALLOWED = "change who may write there (chmod), or copy the folder to where you may"
 LINK = "it is a link, and none is followed in writing"  # the system says that there are too many
 ROOM = "make room on its disk, or use another one"
 NO_PLACE = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.ENAMETOOLONG)
@@ -34,7 +34,7 @@ PLACES = {
     errno.ELOOP: "remove it, or put the file itself there",
     errno.ENXIO: "move it away",
     **dict.fromkeys((errno.EACCES, errno.EPERM), ALLOWED),
-    errno.EROFS: "copy it to a disk that can be written, or name another place",
+    errno.EROFS: "copy the folder to a disk that can be written, or name another place",
 }  # what to do where the place is at fault
 
 
