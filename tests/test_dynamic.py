@@ -119,7 +119,7 @@ def test_what_cannot_be_evaluated_is_refused():
     model = model_of("reference")
     with pytest.raises(TextError, match="empty"):
         model.evaluate_dynamic("")
-    with pytest.raises(TextError, match="knows none"):
+    with pytest.raises(TextError, match="knows no character"):
         model.evaluate_dynamic("xyz")
     with pytest.raises(SettingError, match="`lr` is 0; expected a number above 0"):
         model.evaluate_dynamic(TEXT, lr=0)

@@ -76,7 +76,7 @@ def test_unknown_characters_cost_what_they_do_in_a_score_and_are_not_read(model,
 def test_what_cannot_be_evaluated_is_refused(model):
     with pytest.raises(TextError, match="empty"):
         model.evaluate("")
-    with pytest.raises(TextError, match="knows none"):
+    with pytest.raises(TextError, match="knows no character"):
         model.evaluate("xyz", 2)
     with pytest.raises(TextError, match="at least two characters"):
         model.evaluate("axyz", 2)

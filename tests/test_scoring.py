@@ -124,7 +124,7 @@ def test_an_unknown_character_costs_as_one_of_k_plus_1_equal_symbols_and_is_not_
 @pytest.mark.parametrize("text", ["é字", "X", "\ud800", "xyz" * 5000])
 def test_a_text_of_unknown_characters_alone_is_refused(text):
     for ask in (MODEL.score, MODEL.hidden, MODEL.guesses):
-        with pytest.raises(TextError, match=rf"knows none of the {len(text):,} characters.* has 6"):
+        with pytest.raises(TextError, match=r"knows no character of this text.* has 6"):
             ask(text)
 
 

@@ -84,9 +84,8 @@ class Ancestor:
         old, new = self.model.vocabulary, text.vocabulary
         if (old.find(new.symbols) < 0).all():
             raise TextError(
-                f"{self.run.folder} knows none of the {len(new):,} characters of {text.name}, so there is "
-                "nothing to go on from: is it another script, or is `encoding` wrong? Train on it without "
-                "`start`"
+                f"{self.run.folder} knows no character of {text.name}, so there is nothing to go on "
+                "from: is it another script, or is `encoding` wrong? Train on it without `start`"
             )
         return renumbered(text, old.together(new))
 

@@ -9,6 +9,7 @@ from hornbook.calibration import budget, going_on, most_updates
 from hornbook.config import LONGEST, MOST_UPDATES
 from hornbook.errors import SettingError
 from hornbook.events import Checkpoint, Planned
+from hornbook.markup import counted
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.runs import Run
 from hornbook.text import Text
@@ -92,11 +93,13 @@ def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
     patience = run.config.training.patience
     if best and 0 < patience <= best.since:
         raise SettingError(
-            f"{run.folder} ended after {patience:,} evaluations without a new best, as its `patience` says, "
-            "and would again; train anew with more"
+            f"{run.folder} ended after {counted(patience, 'evaluation')} without a new best, as its "
+            "`patience` says, and would again; train anew with more"
         )
     if further.total(update) <= update:
-        raise SettingError(f"{run.folder} has made {update:,} updates already; expected more than these")
+        raise SettingError(
+            f"{run.folder} has made {counted(update, 'update')} already; expected more than these"
+        )
     if further.minutes is not None and update >= most_of(run):
         raise SettingError(
             f"{run.folder} has read its text {run.config.training.most_epochs:,.4g} times, as often as a "

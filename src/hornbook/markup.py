@@ -58,6 +58,11 @@ def printable(text: str) -> str:
     return text.translate(UNSEEN)
 
 
+def counted(number: int, one: str) -> str:
+    """A number of things: `1 epoch`, `3 epochs`."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
 def for_shell(path: str | Path) -> str:
     """A path as it can be pasted into a command line: quoted where a shell would take it apart, with `./`
     before a dash, which would begin an option. Where it has characters that cannot be printed, or backquotes,

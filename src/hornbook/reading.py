@@ -120,6 +120,6 @@ def nothing_known(text: str, vocabulary: Vocabulary) -> str:
     if not text:
         return "there is nothing to read: the text is empty"
     return (
-        f"the model knows none of the {len(text):,} characters of this text; its vocabulary has "
+        "the model knows no character of this text; its vocabulary has "
         f"{len(vocabulary):,}: was it trained on another script, or is `encoding` wrong?"
     )

@@ -19,7 +19,7 @@ from typing import Any
 from hornbook.checkpoints import Saved, last_checkpoint
 from hornbook.errors import RunFolderError
 from hornbook.events import Planned
-from hornbook.markup import for_shell
+from hornbook.markup import counted, for_shell
 from hornbook.plan import total_after
 from hornbook.records import check_metric, check_sample, rising
 from hornbook.rows import read_json_lines, sound_rows
@@ -140,7 +140,7 @@ def lost_plan(run: Run, steps: list[Planned], update: int, ruled: int) -> str:
     path, training = run.folder / PLAN, run.config.training
     usual = 0 if training.minutes else training.updates
     if update > (total_after(steps, update) if steps else usual):
-        return f"{path} has not the {update:,} updates that were made"
+        return f"{path} does not reach update {update:,}, which was made"
     if ruled > max((step.update for step in steps), default=-1):
         return f"{path} has lost its step of update {ruled:,}, by which the checkpoint was made"
     return ""
@@ -161,8 +161,9 @@ def damaged_rows(run: Run) -> list[str]:
             wrong.append(row_damage(path, found, damage))
         elif found < rows:
             wrong.append(
-                f"{path} has {found:,} rows, but had {rows:,} when the training ended; put it back from a "
-                f"copy, or go on without the lost ones: hornbook resume {for_shell(run.folder)} --force"
+                f"{path} has {counted(found, 'row')}, but had {rows:,} when the training ended; put "
+                f"it back from a copy, or go on without the lost ones: "
+                f"hornbook resume {for_shell(run.folder)} --force"
             )
     return wrong
 
@@ -188,7 +189,7 @@ def row_count(path: Path, saved: Saved | None, force: bool) -> tuple[int, str]:
     what = (
         f"{path} is damaged or not hornbook's, in row {found + 1:,}: {damage}"
         if damage
-        else f"{path} has {found:,} rows, but had {rows:,} when the checkpoint was made"
+        else f"{path} has {counted(found, 'row')}, but had {rows:,} when the checkpoint was made"
     )
     if not force:
         raise RunFolderError(f"{what}; `force=True` goes on without the lost ones, and keeps those before")

@@ -21,6 +21,7 @@ from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
 from hornbook.lengthening import Further, plan_on, time_left
 from hornbook.locks import LOCK, Lock, under_way
+from hornbook.markup import counted
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.remains import (
     begin_again,
@@ -164,7 +165,7 @@ def go_without(
         kept = f"; what is left of it is kept as {aside.name}" if aside else ""
         planned = f"{plan.total:,} updates are planned now"
         planned = f"about {planned}, by the clock" if isinstance(plan, Budget) else planned
-        some = "1 row" if rows.get(name) == 1 else f"{rows.get(name, 0):,} rows"
+        some = counted(rows.get(name, 0), "row")
         how = f"without it: {planned}" if name == PLAN else f"with {some}"
         told(f"{wrong}; going on {how}{kept}")
 

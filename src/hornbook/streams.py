@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from hornbook.config import TrainingSettings
 from hornbook.errors import TextError
+from hornbook.markup import counted
 from hornbook.philox import ORDER, Source
 from hornbook.text import Ids
 
@@ -103,9 +104,9 @@ def too_short(streams: Streams) -> str:
     B, T, left = streams.streams, streams.seq_len * max(streams.chunk, 1), streams.characters - 1
     least = B * T + 1
     what = (
-        f"an update of {streams.seq_len:,} characters"
+        f"an update of {counted(streams.seq_len, 'character')}"
         if not streams.chunk
-        else f"a chunk of {T:,} characters"
+        else f"a chunk of {counted(T, 'character')}"
     )
     each = f" in each of {B:,} streams" if B > 1 else ""
     advice = ["a longer text"]
@@ -119,6 +120,6 @@ def too_short(streams: Streams) -> str:
     if left > 0 and len(advice) == 1:
         advice.append("smaller `streams`, `seq_len` and `chunk`")
     return (
-        f"the text has {streams.characters:,} characters to train on, but {what}{each} needs at least "
-        f"{least:,}; give {' or '.join(advice)}"
+        f"the text has {counted(streams.characters, 'character')} to train on, but {what}{each} needs at "
+        f"least {least:,}; give {' or '.join(advice)}"
     )

@@ -76,7 +76,7 @@ def test_a_unit_that_does_not_exist_is_refused(refused, run, book, unit):
 
 def test_bad_input_is_refused(refused, run, book, folder):
     (folder / "greek.txt").write_text("Ελλάς", encoding="utf-8")
-    assert "knows none of the 5 characters" in refused("inside", run, "greek.txt")
+    assert "knows no character of this text" in refused("inside", run, "greek.txt")
     assert "nowhere" in refused("inside", "nowhere", book)
     assert "nowhere.txt" in refused("inside", run, "nowhere.txt")
     assert "start is 2000" in refused("inside", run, book, "--unit", 1, "--start", 2000)

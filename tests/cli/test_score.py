@@ -182,8 +182,8 @@ def test_a_page_takes_the_place_of_another_page(hornbook, run, new):
 
 def test_a_text_with_nothing_in_common_with_the_vocabulary_is_refused(refused, run, folder):
     (folder / "greek.txt").write_text("Ελλάς", encoding="utf-8")
-    assert "knows none of the 5 characters" in refused("score", run, "greek.txt")
-    assert "knows none" in refused("score", run, "greek.txt", "--html", "page.html", "--json")
+    assert "knows no character of this text" in refused("score", run, "greek.txt")
+    assert "knows no character" in refused("score", run, "greek.txt", "--html", "page.html", "--json")
 
 
 def test_a_missing_run_or_text_is_refused(refused, run, new):

@@ -88,7 +88,7 @@ def test_a_run_that_was_made_longer_and_has_lost_its_plan_is_refused_by_name(tmp
     start(tmp_path / "a", updates=21)
     run = further(tmp_path / "a", updates="+14")
     (run.folder / "plan.jsonl").unlink()
-    with pytest.raises(RunFolderError, match=r"plan\.jsonl has not the 35 updates that were made"):
+    with pytest.raises(RunFolderError, match=r"plan\.jsonl does not reach update 35, which was made"):
         further(run.folder, updates="+5")
     told = []
     run = further(run.folder, updates="+5", force=True, told=told.append)

@@ -8,7 +8,7 @@ import typer
 
 from hornbook.cli.quiet import perhaps_unread
 from hornbook.cli.words import aside, printable, warn
-from hornbook.markup import for_shell
+from hornbook.markup import counted, for_shell
 
 if TYPE_CHECKING:
     from hornbook.runs import Run
@@ -58,12 +58,12 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
     print(f"\nbest smooth loss  {loss_words(summary['best_smooth_loss'], seq_len)}")
     print(f"last smooth loss  {loss_words(summary['last_smooth_loss'], seq_len)}")
     print(
-        f"{summary['updates']:,} updates in {summary['seconds']:.1f} s, "
+        f"{counted(summary['updates'], 'update')} in {summary['seconds']:.1f} s, "
         f"{summary['updates_per_second']:,.0f} updates/s, engine {summary['engine']}"
     )
     if summary["stopped_early"]:
         patience = run.config.training.patience
-        print(f"ended early: {patience:,} evaluations without a new best (--patience {patience})")
+        print(f"ended early: {counted(patience, 'evaluation')} without a new best (--patience {patience})")
     more = f"hornbook sample {for_shell(run.folder)} --temperature 0.7"
     print(printable(f"kept in {run.folder}   more text: {more}"))
 

@@ -23,6 +23,7 @@ from hornbook.cli.words import (
     say,
 )
 from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
+from hornbook.markup import counted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -127,7 +128,7 @@ def evaluation_line(event: Evaluated) -> str:
 
 def read_words(event: Evaluated) -> str:
     """How much of the held-out part an evaluation has read."""
-    return f"on {event.characters:,} characters"
+    return f"on {counted(event.characters, 'character')}"
 
 
 def time_left(event: Progress) -> float:
@@ -207,7 +208,7 @@ def bar(event: Progress, evaluated: Evaluated | None, seq_len: int) -> list[Rend
     top.add_column(justify="right", no_wrap=True)
     top.add_row(
         ProgressBar(total=event.updates, completed=event.update),
-        Text(f"{event.update:,} of {event.updates:,} updates   epoch {event.epoch:.2f}", "bold"),
+        Text(f"{event.update:,} of {counted(event.updates, 'update')}   epoch {event.epoch:.2f}", "bold"),
     )
     loss = Text.assemble(
         ("smooth loss ", "dim"),

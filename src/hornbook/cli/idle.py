@@ -7,6 +7,7 @@ from typing import Any
 
 from hornbook.compound import Schedule
 from hornbook.config import TrainingSettings
+from hornbook.markup import counted
 
 
 def idle(typed: Mapping[str, Any], training: TrainingSettings) -> Iterator[str]:
@@ -22,8 +23,8 @@ def idle(typed: Mapping[str, Any], training: TrainingSettings) -> Iterator[str]:
         yield f"--threads does nothing with the {training.engine} engine"
     if "warmup" in typed and training.warmup >= training.updates:
         yield (
-            f"--warmup {training.warmup} is as long as the training of {training.updates:,} updates: "
-            "the rate only rises; give fewer"
+            f"--warmup {training.warmup} is as long as the training of "
+            f"{counted(training.updates, 'update')}: the rate only rises; give fewer"
         )
     if "schedule" in typed and schedule.kind == "step" and schedule.every >= training.updates:
-        yield f"--schedule {training.schedule} makes no step in {training.updates:,} updates"
+        yield f"--schedule {training.schedule} makes no step in {counted(training.updates, 'update')}"

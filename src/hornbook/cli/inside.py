@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hornbook.cli.options import Encoding, Newlines, reading
+from hornbook.markup import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,8 +82,6 @@ def record(found: Inside, unit: int, passage: str, activations: Array) -> dict[s
 
 def extent(characters: int, every: int, unit: str) -> str:
     """How much of a text was looked into."""
-    from hornbook.report.wording import counted
-
     return f"the first {characters:,} of " * (characters < every) + counted(every, unit)
 
 

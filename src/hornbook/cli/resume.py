@@ -11,6 +11,7 @@ import typer
 from hornbook.cli.options import SaveEvery
 from hornbook.cli.words import printable, warn
 from hornbook.config import SAVE_SECONDS
+from hornbook.markup import counted
 
 Flag = typer.Option
 
@@ -57,7 +58,7 @@ def resume(
         by_time = " or --minutes M" if found.summary["updates"] < most_of(found) else ""
         print(
             printable(
-                f"{run} is finished, after {found.summary['updates']:,} updates; give it more with "
+                f"{run} is finished, after {counted(found.summary['updates'], 'update')}; give it more with "
                 f"--updates +N{by_time}"
             )
         )

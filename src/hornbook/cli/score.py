@@ -11,6 +11,7 @@ import typer
 from hornbook.cli.options import Encoding, Newlines, reading
 from hornbook.cli.words import printable, warn
 from hornbook.errors import RunFolderError
+from hornbook.markup import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,7 +110,6 @@ def write_page(page: Path, model: Model, result: Score, text_name: str, model_na
 def show(result: Score, text_name: str, run: str) -> None:
     """Print the tables."""
     from hornbook.cli.words import console_for_tables
-    from hornbook.report.wording import counted
 
     console = console_for_tables()
     print(printable(f"{text_name}, read by {run}: {counted(result.characters, result.unit)}"))

@@ -16,6 +16,7 @@ from hornbook.cli.options import Encoding, Newlines, SaveEvery, Texts, Tokens, r
 from hornbook.cli.words import as_typed, warn
 from hornbook.config import SAVE_SECONDS
 from hornbook.errors import RunFolderError, SettingError
+from hornbook.markup import counted
 
 if TYPE_CHECKING:
     from hornbook.calibration import Arranged
@@ -232,10 +233,10 @@ def ancestor_words(ancestor: Ancestor, text: Text) -> str:
     from hornbook.cli.words import visible
 
     new = ancestor.unseen(text.vocabulary)
-    what = f"{len(new):,} new {text.vocabulary.unit}{'' if len(new) == 1 else 's'}" if new else "no new ones"
+    what = f"{counted(len(new), f'new {text.vocabulary.unit}')}" if new else "no new ones"
     some = f": {' '.join(map(visible, new[:SHOWN]))}{' …' if len(new) > SHOWN else ''}" if new else ""
-    known = len(text.vocabulary) - len(new)
-    return f"going on from {ancestor.run.folder}, which knows {known:,} {text.vocabulary.unit}s; {what}{some}"
+    known = counted(len(text.vocabulary) - len(new), text.vocabulary.unit)
+    return f"going on from {ancestor.run.folder}, which knows {known}; {what}{some}"
 
 
 def preset_words(training: TrainingSettings) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hornbook.config import RHYTHM, ModelSettings, TrainingSettings
 from hornbook.errors import InputError
-from hornbook.markup import printable
+from hornbook.markup import counted, printable
 from hornbook.report.charts import COLOURS, chart, thinned
 from hornbook.report.document import (
     Beside,
@@ -30,7 +30,7 @@ from hornbook.report.document import (
     spans,
 )
 from hornbook.report.subject import Reached, without_paths
-from hornbook.report.wording import NOTHING, counted, listed
+from hornbook.report.wording import NOTHING, listed
 from hornbook.runs import Run
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
-from hornbook.markup import for_shell
+from hornbook.markup import counted, for_shell
 from hornbook.report.checks import gradient_checks
 from hornbook.report.course import best_model, evolution, training
 from hornbook.report.document import Document, Section
 from hornbook.report.inside import inside
 from hornbook.report.setting import introduction, setting
 from hornbook.report.subject import Subject
-from hornbook.report.wording import counted
 from hornbook.report.writing import originality, sampling
 from hornbook.runs import Run
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hornbook.events import AVERAGE
+from hornbook.markup import counted
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
 from hornbook.report.document import Block, Figure, Panel, Passage, Section, Span, note, say, strong
 from hornbook.report.figures import best_smooth, best_validation, by_validation
 from hornbook.report.subject import Subject
-from hornbook.report.wording import counted, loss_words, percent
+from hornbook.report.wording import loss_words, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,14 +72,15 @@ def losses(subject: Subject) -> Figure:
             chart("loss", "Loss of each logged update", "update", unit, left, falls(rows, "loss")),
             chart("smooth-loss", "Smooth loss", "update", unit, right, falls(rows, "smooth_loss")),
         ),
-        f"Loss functions (loss to the left, smooth loss to the right) over {updates[-1]:,} updates.{ticks}",
+        "Loss functions (loss to the left, smooth loss to the right) over "
+        f"{counted(updates[-1], 'update')}.{ticks}",
     )
 
 
 def falls(rows: Rows, key: str) -> str:
     """From where to where a loss goes."""
     return (
-        f"A curve over {rows[-1]['update']:,} updates: the {key.replace('_', ' ')} goes from "
+        f"A curve over {counted(rows[-1]['update'], 'update')}: the {key.replace('_', ' ')} goes from "
         f"{rows[0][key]:.1f} to {rows[-1][key]:.1f} nats."
     )
 
@@ -185,8 +187,8 @@ def evolution(subject: Subject) -> Section:
         "Evolution",
         (
             say(
-                f"What the network writes as it learns: {length:,} characters at update 0 and after every "
-                "so many updates, each drawn from the probabilities as they then were.",
+                f"What the network writes as it learns: {counted(length, 'character')} at update 0 and "
+                "after every so many updates, each drawn from the probabilities as they then were.",
                 *marks(subject),
             ),
             *(sample(subject, row) for row in chosen),

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from hornbook.markup import counted
 from hornbook.report.document import Document, note
 from hornbook.report.drawing import drawing
-from hornbook.report.wording import counted
 
 SHOWN = 12
 BLANK = frozenset(" \n\t\u00a0\u2002\u200b")

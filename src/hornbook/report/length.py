@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from hornbook.errors import HornbookError
+from hornbook.markup import counted
 from hornbook.report.subject import Subject
-from hornbook.report.wording import counted
 from hornbook.run_files import read_plan
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hornbook.averaging import EVERY
 from hornbook.compound import Clip, Schedule
 from hornbook.config import ModelSettings, TrainingSettings
+from hornbook.markup import counted
 from hornbook.optimizers import BETA1, BETA2, DECAY
-from hornbook.report.wording import counted
 
 CELLS = {
     "vanilla": ["h_t = tanh(x_t U + h_{t−1} W + b)"],

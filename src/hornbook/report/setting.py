@@ -16,6 +16,7 @@ from hornbook.config import (
     settings,
     to_table,
 )
+from hornbook.markup import counted
 from hornbook.originality import WORD
 from hornbook.parameters import count
 from hornbook.report.document import (
@@ -35,7 +36,7 @@ from hornbook.report.document import (
 from hornbook.report.length import length, longer
 from hornbook.report.recipe import descent, network, order, recipe, start
 from hornbook.report.subject import LARGEST, Subject
-from hornbook.report.wording import counted, duration, listed, loss_words
+from hornbook.report.wording import duration, listed, loss_words
 from hornbook.run_files import CONFIG
 from hornbook.streams import trained_on
 from hornbook.text_files import BUILT_IN
@@ -77,7 +78,7 @@ def status(subject: Subject) -> list[Note]:
     elif not subject.why_no_summary and not subject.summary.get("finished"):
         found.append(
             note(
-                f"This run is not finished: {subject.updates:,} of {planned:,} updates. It is still "
+                f"This run is not finished: {subject.updates:,} of {counted(planned, 'update')}. It is still "
                 "training, or was stopped; the report shows what is there."
             )
         )

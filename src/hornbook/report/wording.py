@@ -45,11 +45,6 @@ def loss_words(loss: float, seq_len: int) -> str:
     return f"{loss:.2f} nats over {seq_len} characters ({each})"
 
 
-def counted(number: int, one: str) -> str:
-    """A number of things: `1 epoch`, `3 epochs`."""
-    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
-
-
 def listed(words: Sequence[str]) -> str:
     """Words in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
