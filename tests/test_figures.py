@@ -141,6 +141,13 @@ def test_a_best_model_by_validation_whose_row_is_missing_is_not_marked(rows):
     assert best_smooth(summary) is None
 
 
+def test_the_figure_says_where_the_smooth_loss_of_few_updates_lags_behind():
+    rows = evaluated(3.0, 1.7)
+    assert "Smooth loss (it lags behind), and validation (dots)" in words_of(rows, best_update=20)
+    rows[-1]["update"] = 100_000
+    assert "Smooth loss, and validation (dots)" in words_of(rows, best_update=20)
+
+
 def test_a_mean_is_not_marked_as_a_loss():
     assert "best" not in words_of(
         [{"update": 9, "loss": 6.0, "smooth_loss": 6.0}], best_update=9, best_by="average"

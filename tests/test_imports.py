@@ -32,7 +32,17 @@ FLOORS: list[set[str]] = [
     | {"cells", "philox", "parameters"},
     {"streams", "optimizers", "schedules", "distribution"},
     {"engines"},
-    {"events", "sampling", "reading", "scoring", "baselines", "gradients", "perturbation", "training"}
+    {
+        "events",
+        "smoothing",
+        "sampling",
+        "reading",
+        "scoring",
+        "baselines",
+        "gradients",
+        "perturbation",
+        "training",
+    }
     | {
         "plan",
         "validation",

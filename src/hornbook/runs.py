@@ -38,6 +38,7 @@ from hornbook.run_files import (
     same_text,
     vocabulary_record,
 )
+from hornbook.smoothing import first_share
 from hornbook.streams import trained_on
 from hornbook.text import Text, renumbered
 from hornbook.untrusted import read_json, read_tensors
@@ -254,6 +255,7 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
     def number(key: str, form: str) -> str | None:
         return None if summary.get(key) is None else format(summary[key], form)
 
+    share = first_share(summary["updates"]) if summary.get("last_smooth_loss") is not None else 0.0
     by = {VALIDATION_LOSS: ", by validation", AVERAGE: ", as a mean"}.get(str(summary.get("best_by")), "")
     ended = {None: "no checkpoint yet", True: "finished", False: "stopped"}[summary.get("finished")]
     return {
@@ -265,6 +267,7 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
         f"best smooth loss, nats over {config.training.seq_len}": number("best_smooth_loss", ".3f"),
         f"best update{by}": number("best_update", ",d"),
         "last smooth loss": number("last_smooth_loss", ".3f"),
+        "of which is still its first value": f"{share:.0%}" if share else None,
         "seconds": number("seconds", ",.1f"),
         "characters/s": number("characters_per_second", ",.0f"),
     }

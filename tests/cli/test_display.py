@@ -126,6 +126,12 @@ def test_at_the_end_the_best_model_writes_and_the_figures_and_the_next_step_are_
     for words in ("best model", "best smooth loss", "last smooth loss", "240 updates in"):
         assert words in out
     assert "hornbook sample a" in out
+    assert "79% of the smooth loss is still its first value: it lags behind what was learnt" in out
+
+
+def test_the_end_of_a_long_training_says_nothing_of_the_first_loss(hornbook, book):
+    small = ("--hidden", 2, "--seq-len", 2, "--sample-length", 1, "--updates", 5000)
+    assert "first value" not in hornbook("train", book, *small, "--out", "a").out
 
 
 def test_plain_lines_come_every_few_seconds_and_at_the_last_update(capsys, monkeypatch):
@@ -197,6 +203,13 @@ def test_the_bar_says_on_how_much_the_evaluation_and_the_best_one_are():
         display.show(event)
     shown = drawn(display)
     assert "at 697   best 1.767 at 656   both on 4,000 characters" in shown
+
+
+def test_the_bar_of_a_short_training_says_how_much_of_the_smooth_loss_is_its_first_value():
+    display = LiveDisplay(25)
+    display.show(Progress(1_100, 2_000, 0.25, 70.0, 69.5, 1_099, 4.0, 12_345.6))
+    assert "bits a character)   33% is its first value" in drawn(display)
+    assert "best" not in drawn(display)
 
 
 def test_the_bar_is_empty_before_the_first_event():

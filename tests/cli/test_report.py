@@ -81,7 +81,8 @@ def test_runs_are_compared_here_and_on_a_page(hornbook, run, copy):
     told = hornbook("compare", run, copy)
     assert told.code == 0
     assert told.out.splitlines()[-1] == "compare.html"
-    assert told.out.startswith("Best and last smooth loss in nats over ")
+    assert told.out.startswith("So much of the smooth loss is still its first value: ")
+    assert "\nBest and last smooth loss in nats over " in told.out
     heads = next(line for line in told.out.splitlines() if line.startswith("  run")).split()
     assert heads == ["run", "best", "last", "bits", "done", "updates/s", "lr"]
     page = (run.parents[1] / "compare.html").read_text()
@@ -213,4 +214,4 @@ def test_names_of_runs_are_no_markup(hornbook, run, copy):
         place.rename(place.with_name(name))
     told = hornbook("compare", *(run.with_name(name) for name in names))
     assert told.code == 0
-    assert [told.out.count(name) for name in names] == [2, 2]  # in the table, and over the passage
+    assert [told.out.count(name) for name in names] == [3, 3]  # in the note, the table, and over the passage

@@ -18,8 +18,8 @@ def test_the_table_tells_text_updates_loss_speed_time_and_state(hornbook, run):
     summary = Run(run).summary
     (line,) = (line for line in told.out.splitlines() if "runs/book" in line)
     assert told.code == 0
-    last = summary["last_smooth_loss"] / summary["seq_len"]
-    for word in ("book", "240", f"{summary['best_nats_per_character']:.3f}", "training", f"{last:.3f}"):
+    best, last = summary["best_nats_per_character"], summary["last_smooth_loss"] / summary["seq_len"]
+    for word in ("book", "240", f"*{best:.3f}", "training", f"*{last:.3f}"):
         assert word in line.split()
     assert f"{summary['characters_per_second']:,.0f}" in line
     assert line.split()[-1] == "finished"
@@ -33,7 +33,20 @@ def test_a_loss_of_what_is_held_out_is_told_where_it_is_known(hornbook, held_out
     assert (row["nats_per_character"], row["measured_on"]) == (nats, "held out")
 
 
-def test_a_run_that_was_stopped_tells_the_loss_that_its_best_model_was_chosen_by(hornbook, held_out):
+def test_a_smooth_loss_that_is_in_part_its_first_value_has_a_star_and_a_note(hornbook, held_out, run):
+    out = hornbook("runs", held_out.parent).out
+    assert "* in part still its first value: it lags behind" in out
+    (line,) = (line for line in out.splitlines() if " held out " in line)
+    summary = Run(held_out).summary
+    last = f"{summary['last_smooth_loss'] / summary['seq_len']:.3f}"
+    assert f" {summary['validation']['nats_per_character']:.3f}   held out   *{last} " in line
+    long = {**Run(run).summary, "updates": 100_000}
+    (run / "summary.json").write_text(json.dumps(long))
+    assert "*" not in hornbook("runs").out
+
+
+def test_a_run_that_was_stopped_tells_the_loss_that_its_best_model_was_chosen_by(hornbook, held_out, folder):
+    held_out = Path(shutil.copytree(held_out, folder / "kept" / "book"))
     stopped = {**Run(held_out).summary, "validation": None, "finished": False}
     (held_out / "summary.json").write_text(json.dumps(stopped))
     rows = {row["update"]: row for row in Run(held_out).metrics}

@@ -135,9 +135,23 @@ def test_runs_on_other_texts_are_remarked(runs, tmp_path):
     other = hornbook.train(
         hornbook.Text.from_string("we did so and " * 40, name="dogs"), out=tmp_path / "b", quiet=True, **SMALL
     )
-    (note,) = (b for b in blocks(comparison([*runs, other])) if isinstance(b, Note))
-    assert "did not read the same text" in note.spans[0].text
-    assert not [b for b in blocks(comparison(runs)) if isinstance(b, Note)]
+    assert any("did not read the same text" in told for told in notes([*runs, other]))
+    assert not any("did not read the same text" in told for told in notes(runs))
+
+
+def notes(runs) -> list[str]:
+    """What is remarked of runs."""
+    return [block.spans[0].text for block in blocks(comparison(runs)) if isinstance(block, Note)]
+
+
+def test_smooth_losses_that_are_in_part_their_first_value_are_remarked(runs, tmp_path):
+    share = 0.999 ** (runs[0].summary["updates"] - 1)
+    (told,) = notes(runs[:2])
+    assert f"first value: {100 * share:.0f} % in a0 and {100 * share:.0f} % in a1." in told
+    long = [Run(shutil.copytree(run.folder, tmp_path / run.folder.name)) for run in runs[:2]]
+    for run in long:
+        (run.folder / "summary.json").write_text(json.dumps({**run.summary, "updates": 100_000}))
+    assert notes([Run(run.folder) for run in long]) == []
 
 
 def test_texts_of_one_name_and_other_content_are_not_put_together(runs, tmp_path):

@@ -223,6 +223,11 @@ def test_the_losses_are_told_over_the_characters_that_the_settings_have(run):
     assert f"{run.summary['best_smooth_loss']:.2f} nats over 5 characters" in words(report_of(run))
 
 
+def test_a_report_says_twice_where_the_smooth_loss_is_in_part_its_first_value(run):
+    share = 100 * 0.999 ** (run.summary["updates"] - 1)
+    assert words(report_of(run)).count(f"Of the smooth loss {share:.0f} % is still its first value") == 2
+
+
 def test_a_run_whose_text_is_gone_shows_all_that_needs_no_text(run):
     document = damaged(run, text=False)
     assert [s.title for s in document.sections] == SECTIONS

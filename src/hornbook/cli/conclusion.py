@@ -40,6 +40,7 @@ def conclude(run: Run, silent: bool, signal: int) -> None:
 def tell(run: Run, summary: dict[str, Any]) -> None:
     """The figures and the passage of a run."""
     from hornbook.cli.words import loss_words
+    from hornbook.smoothing import first_share
 
     if None in (summary["best_smooth_loss"], summary["last_smooth_loss"]):
         return
@@ -57,6 +58,8 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
         )
     print(f"\nbest smooth loss  {loss_words(summary['best_smooth_loss'], seq_len)}")
     print(f"last smooth loss  {loss_words(summary['last_smooth_loss'], seq_len)}")
+    if share := first_share(summary["updates"]):
+        print(f"{share:.0%} of the smooth loss is still its first value: it lags behind what was learnt")
     print(
         f"{counted(summary['updates'], 'update')} in {summary['seconds']:.1f} s, "
         f"{summary['updates_per_second']:,.0f} updates/s, engine {summary['engine']}"

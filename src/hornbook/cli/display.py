@@ -24,6 +24,7 @@ from hornbook.cli.words import (
 )
 from hornbook.events import Checkpoint, Evaluated, Event, Finished, Logged, Planned, Progress, Sampled
 from hornbook.markup import counted
+from hornbook.smoothing import first_share
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -109,11 +110,17 @@ class PlainDisplay(Display):
 
 def progress_line(event: Progress, seq_len: int) -> str:
     """How far a training is, in a line."""
+    first = first_words(event)
     return (
         f"update {event.update:,} of {event.updates:,}  epoch {event.epoch:.2f}  "
-        f"smooth loss {loss_words(event.smooth_loss, seq_len)}  "
+        f"smooth loss {loss_words(event.smooth_loss, seq_len)}{', ' * bool(first)}{first}  "
         f"{event.characters_per_second:,.0f} characters/s  {duration(time_left(event))} left"
     )
+
+
+def first_words(event: Progress) -> str:
+    """How much of the smooth loss is still its first value, in a training too short to leave that behind."""
+    return f"{first_share(event.update):.0%} is its first value" if first_share(event.updates) else ""
 
 
 def evaluation_line(event: Evaluated) -> str:
@@ -210,11 +217,11 @@ def bar(event: Progress, evaluated: Evaluated | None, seq_len: int) -> list[Rend
         ProgressBar(total=event.updates, completed=event.update),
         Text(f"{event.update:,} of {counted(event.updates, 'update')}   epoch {event.epoch:.2f}", "bold"),
     )
+    first, best = first_words(event), f"{event.best_smooth_loss:.2f} at {event.best_update:,}"
     loss = Text.assemble(
         ("smooth loss ", "dim"),
         (loss_words(event.smooth_loss, seq_len), "bold green"),
-        ("   best ", "dim"),
-        f"{event.best_smooth_loss:.2f} at {event.best_update:,}",
+        *([(f"   {first}", "dim")] if first else [("   best ", "dim"), best]),
     )
     speed = f"{event.characters_per_second:,.0f} characters/s   {duration(time_left(event))} left"
     return [top, loss, *held_out_line(evaluated), Text(speed, "dim")]

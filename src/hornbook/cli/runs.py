@@ -15,9 +15,12 @@ from hornbook.markup import for_shell
 
 HEADINGS = ("run", "text", "updates", "best", "of", "last", "characters/s", "when", "state")
 NUMBERS = ("updates", "best", "last", "characters/s")
+LOSSES = ("best", "last")
 CAPTION = "best and last: nats a character"
+BEGUN = "*"  # before a smooth loss of too few updates
+BEGUN_CAPTION = f"{BEGUN} in part still its first value: it lags behind what was learnt"
 # Columns that go, in this order, where a terminal is too narrow for all.
-DISPENSABLE = ("characters/s", "text", "when", "last")
+DISPENSABLE = ("characters/s", "text", "when", "last", "of")
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +36,7 @@ def runs(
 
     Losses are in nats a character: the best model's of what is held out, or of the part of that which it was
     chosen by in a run that has not ended, where that is known; else of training, where it is the smooth loss,
-    as the last one is.
+    as the last one is. A star marks a smooth loss of few updates, which lags behind what was learnt.
     """
     if not folder.is_dir():
         raise RunFolderError(no_folder(folder))
@@ -133,6 +136,9 @@ def show(rows: list[dict[str, Any]]) -> None:
     for heading in DISPENSABLE:
         if console.measure(table, options=console.options.update(width=WIDE)).maximum > console.width:
             drop(table, heading)
+    losses = [str(cell) for column in table.columns if column.header in LOSSES for cell in column.cells]
+    if any(loss.startswith(BEGUN) for loss in losses):
+        table.caption = f"{CAPTION}\n{BEGUN_CAPTION}"
     console.print(table)
 
 
@@ -143,11 +149,15 @@ def drop(table: Table, heading: str) -> None:
 
 def words(row: dict[str, Any]) -> list[str]:
     """A run's line."""
+    from hornbook.smoothing import first_share
+
     if "problem" in row:
         return [row["run"], *[""] * (len(HEADINGS) - 2), row["state"]]
     state = {None: "no checkpoint", True: "finished", False: "stopped"}[row["finished"]]
     state = "running" if row["running"] else state
     best, last = (number(row[key], ".3f") for key in ("nats_per_character", "last_nats_per_character"))
+    if row["last_nats_per_character"] is not None and first_share(row["updates"]):
+        best, last = BEGUN * (row["measured_on"] == "training") + best, BEGUN + last
     losses = [best, row["measured_on"] or "-", last]
     updates, speed = number(row["updates"], ",d"), number(row["characters_per_second"], ",.0f")
     return [row["run"], row["text"], updates, *losses, speed, when(row["started"]), state]

@@ -30,8 +30,9 @@ from hornbook.report.document import (
     spans,
 )
 from hornbook.report.subject import Reached, without_paths
-from hornbook.report.wording import NOTHING, listed
+from hornbook.report.wording import NOTHING, listed, percent
 from hornbook.runs import Run
+from hornbook.smoothing import first_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +86,13 @@ class Compared(Reached):
         )
 
     @cached_property
+    def first(self) -> float:
+        """The share of the last smooth loss that is still its first value; 0 where that is little or there
+        is none."""
+        known = self.summary.get("last_smooth_loss") is not None
+        return first_share(self.summary["updates"]) if known else 0.0
+
+    @cached_property
     def curve(self) -> Reals:  # (rows, 2)
         """Updates and smooth losses in nats a character."""
         length = self.run.config.training.seq_len
@@ -128,6 +136,13 @@ def remarks(compared: Sequence[Compared]) -> tuple[Block, ...]:
         for one in compared
         if one.figures[1]
     ]
+    if short := listed([f"{percent(one.first)} in {one.name}" for one in compared if one.first]):
+        found.append(
+            note(
+                f"So much of the smooth loss is still its first value: {short}. There it lags behind what "
+                "was learnt, and compares only with that of as many updates."
+            )
+        )
     if len({one.text for one in compared}) > 1:
         found.append(
             note(

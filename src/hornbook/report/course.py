@@ -13,7 +13,7 @@ from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
 from hornbook.report.document import Block, Figure, Panel, Passage, Section, Span, note, say, strong
 from hornbook.report.figures import best_smooth, best_validation, by_validation
 from hornbook.report.subject import Subject
-from hornbook.report.wording import loss_words, percent
+from hornbook.report.wording import loss_words, percent, still_first
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,8 @@ def told(subject: Subject) -> Block:
     speed = subject.summary.get("updates_per_second")
     return say(
         f"After {counted(subject.updates, 'update')} ({subject.updates / subject.updates_per_epoch:.2f} "
-        f"epochs) the smooth loss stands at {loss_words(rows[-1]['smooth_loss'], length)}. ",
+        f"epochs) the smooth loss stands at {loss_words(rows[-1]['smooth_loss'], length)}. "
+        f"{still_first(subject.updates)}",
         f"{counted(len(rows), 'update')} of these were logged; in {clipped:,} of them at least one entry of "
         "a gradient was clipped.",
         f" The training made {speed:,.0f} updates a second." if speed else "",

@@ -13,6 +13,7 @@ from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.report.drawing import drawing
 from hornbook.run_files import FIGURE, PICTURE
 from hornbook.runs import Run
+from hornbook.smoothing import first_share
 from hornbook.storage import Spot, write_whole
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def draw_validation(axes: Axes, rows: Rows, seq_len: int) -> None:
     points = [(row["update"], row["validation"] * seq_len) for row in rows if "validation" in row]
     if points:
         axes.plot(*zip(*points, strict=True), color=ACCENT, linewidth=1.0, marker=".", markersize=3)
-        axes.set_title("Smooth loss, and validation (dots)", loc="left", color=INK)
+        smooth = "Smooth loss (it lags behind)" if first_share(rows[-1]["update"]) else "Smooth loss"
+        axes.set_title(f"{smooth}, and validation (dots)", loc="left", color=INK)
 
 
 def draw(axes: Axes, updates: list[int], losses: list[float], title: str, unit: str, colour: str) -> None:

@@ -36,7 +36,7 @@ from hornbook.report.document import (
 from hornbook.report.length import length, longer
 from hornbook.report.recipe import descent, network, order, recipe, start
 from hornbook.report.subject import LARGEST, Subject
-from hornbook.report.wording import duration, listed, loss_words
+from hornbook.report.wording import duration, listed, loss_words, still_first
 from hornbook.run_files import CONFIG
 from hornbook.streams import trained_on
 from hornbook.text_files import BUILT_IN
@@ -99,15 +99,15 @@ def status(subject: Subject) -> list[Note]:
 
 
 def reached(subject: Subject) -> str:
-    """How far the training came, in two sentences."""
+    """How far the training came, and how far its smooth loss is to be trusted."""
     summary, training = subject.summary, subject.run.config.training
     first = summary.get("first_loss")
     start = f" from {first:.1f}" if isinstance(first, int | float) else ""
     return (
         f"In {counted(subject.updates, 'update')}, {subject.updates / subject.updates_per_epoch:.1f} passes "
         f"over the text in {duration(summary['seconds'])}, the smooth loss went{start} to "
-        f"{loss_words(summary['best_smooth_loss'], training.seq_len)}."
-    )
+        f"{loss_words(summary['best_smooth_loss'], training.seq_len)}. {still_first(subject.updates)}"
+    ).rstrip()
 
 
 def words_of_best(subject: Subject) -> list[str]:

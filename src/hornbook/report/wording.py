@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from hornbook.markup import NO_CHARACTERS, printable
+from hornbook.smoothing import first_share
 
 NOTHING = "–"
 
@@ -43,6 +44,14 @@ def loss_words(loss: float, seq_len: int) -> str:
     nats = loss / seq_len
     each = f"{nats:.3f} nats, {nats / math.log(2):.3f} bits a character"
     return f"{loss:.2f} nats over {seq_len} characters ({each})"
+
+
+def still_first(updates: int) -> str:
+    """A sentence on how much of the smooth loss after so many updates is still its first value, and a space;
+    empty where that is little."""
+    share = first_share(updates)
+    told = f"Of the smooth loss {percent(share)} is still its first value: it lags behind what was learnt. "
+    return told if share else ""
 
 
 def listed(words: Sequence[str]) -> str:
