@@ -93,6 +93,28 @@ def test_evaluations_are_shown_and_told_as_json(hornbook, book):
 # Evaluating
 
 
+READ_BEFORE = "warning: this text, or a part of it, stands in the run's training text"
+
+
+def test_a_text_that_was_trained_on_is_told(hornbook, held_out, story, folder):
+    book, rest = folder / "whole.txt", folder / "rest.txt"
+    book.write_text(story)
+    rest.write_text(story[1800:])
+    for how in ([], ["--json"]):
+        told = hornbook("eval", held_out, book, *how)
+        assert (told.code, told.err.count("\n")) == (0, 1)
+        assert told.err.startswith(READ_BEFORE)
+    assert hornbook("eval", held_out, rest).err == ""
+    assert hornbook("eval", held_out).err == ""
+
+
+def test_where_the_training_text_is_gone_a_text_is_evaluated_all_the_same(hornbook, book):
+    hornbook("train", book, *SMALL, "--updates", 20, "--quiet", "--out", "a")
+    book.rename("moved.txt")
+    told = hornbook("eval", "a", "moved.txt")
+    assert (told.code, told.err) == (0, "")
+
+
 def test_without_a_text_what_was_held_out_is_evaluated(hornbook, held_out):
     told = hornbook("eval", held_out, "--json")
     found, summary = json.loads(told.out), Run(held_out).summary["validation"]

@@ -70,6 +70,8 @@ def evaluate(
     opened = Run(run)
     model = opened.model(which)
     name, text, before = text_of(opened, texts, encoding, newlines)
+    if texts:
+        tell_known(opened, text)
     found = [model.evaluate(text, before=before)] + ([model.evaluate(text, window)] if window else [])
     with dynamic_flags():
         learnt = model.evaluate_dynamic(text, before, **vars(how)) if how else None
@@ -117,6 +119,20 @@ def text_of(
     if encoding or newlines:
         raise SettingError("--encoding and --newlines are of a text that is named, but none is")
     return f"the part held out of {run.config.text['name']}", *run.held_out(LEAD)
+
+
+def tell_known(run: Run, text: str) -> None:
+    """Tell where a text was trained on; nothing where the training text cannot be read again, without which
+    that is not known."""
+    from hornbook.cli.known import warn_if_known
+    from hornbook.errors import RunFolderError
+    from hornbook.streams import trained_on
+
+    try:
+        training = run.text()
+    except RunFolderError:
+        return
+    warn_if_known(text, training, trained_on(len(training), run.config.training))
 
 
 def record(found: list[Evaluation], how: Dynamic | None, learnt: Evaluation | None) -> dict[str, object]:

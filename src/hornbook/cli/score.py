@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hornbook.cli.known import warn_if_known
 from hornbook.cli.options import Encoding, Newlines, reading
 from hornbook.cli.words import printable, warn
 from hornbook.errors import RunFolderError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from hornbook.runs import Run
     from hornbook.scoring import Passage, Score
 
-WORD_FOR_WORD = 400  # characters that no two texts share by chance, and
-FEWEST = 40  # that few do
+BY_HEART = "; n-grams and compressors know it by heart, so it costs them less still"
 
 
 def score(
@@ -64,7 +64,8 @@ def score(
         with Bar() as bar:
             bar.told("measuring n-grams and compressors")
             result = result.beside(training)
-        warn_if_read_before(result.text, training)
+        if training is not None:
+            warn_if_known(result.text, training, len(training), BY_HEART)
     if place is not None:
         write_page(place, model, result, text.name, f"{run} ({which})")
     if as_json:
@@ -82,18 +83,6 @@ def training_text(run: Run) -> str | None:
     except RunFolderError as error:
         warn(f"no n-grams: {error}")
         return None
-
-
-def warn_if_read_before(text: str, training: str | None) -> None:
-    """Tell where a text is a part of the training text: its middle stands there word for word. A few words
-    may do so by chance."""
-    start = max(0, (len(text) - WORD_FOR_WORD) // 2)
-    middle = text[start : start + WORD_FOR_WORD]
-    if training is not None and len(middle) >= FEWEST and middle in training:
-        warn(
-            "this text, or a part of it, stands in the run's training text; n-grams and compressors know "
-            "that by heart, so they cost less here than on a new text"
-        )
 
 
 def write_page(page: Path, model: Model, result: Score, text_name: str, model_name: str) -> None:
