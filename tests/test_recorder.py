@@ -412,6 +412,31 @@ def test_a_best_update_among_the_first_hundred_is_told(update, told):
     assert bool(early_best({"best_update": update, **losses})) is told
 
 
+KEPT = {"best_by": "validation", "validation": {"nats_per_character": 1.5}, "finished": True}
+
+
+def test_a_best_update_in_the_first_fifth_of_a_run_that_holds_something_out_is_told():
+    told = early_best({"best_update": 210, "updates": 1599, **KEPT})
+    assert told.startswith("the best model is of update 210 of 1,599: ")
+    assert told.endswith("writes with hornbook sample --which last")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"best_update": 400},
+        {"updates": 1000},
+        {"validation": None},
+        {"best_by": "smooth loss"},
+        {"finished": False},
+        {"stopped_early": True},
+    ],
+    ids=str,
+)
+def test_it_is_not_told_where_the_best_update_is_late_or_the_run_was_ended(other):
+    assert early_best({"best_update": 210, "updates": 1599, **KEPT, **other}) == ""
+
+
 def test_a_run_that_ended_worse_than_it_began_is_told_so():
     assert "diverged" in early_best({"best_update": 3, "first_loss": 90.0, "last_smooth_loss": 140.0})
 

@@ -13,7 +13,16 @@ from typing import Any
 
 from hornbook.checkpoints import counters, row_of, write_checkpoint
 from hornbook.config import ModelSettings, TrainingSettings
-from hornbook.events import Checkpoint, Event, Finished, Logged, Planned, Sampled, Validation
+from hornbook.events import (
+    VALIDATION_LOSS,
+    Checkpoint,
+    Event,
+    Finished,
+    Logged,
+    Planned,
+    Sampled,
+    Validation,
+)
 from hornbook.folders import Place
 from hornbook.parameters import count
 from hornbook.records import BEST_MODEL
@@ -23,13 +32,17 @@ from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
 
 EARLY = 100
+PART = 5  # of a run, in the first of which the best update is remarkable where something is held out
 DIVERGED = 1.5  # times the first loss
 
 
 def early_best(summary: Mapping[str, Any]) -> str:
     """What to say of a run that ended worse than it began, or whose best update is among its first
-    hundred; empty otherwise. A run that goes on from another began with a loss that is no measure."""
-    if not 0 < summary["best_update"] <= EARLY:
+    hundred or in the first fifth of it; empty otherwise. A run that goes on from another began with a loss
+    that is no measure."""
+    if summary["best_update"] > EARLY:
+        return left_behind(summary)
+    if not summary["best_update"]:
         return ""
     if summary.get("from"):
         return (
@@ -42,6 +55,20 @@ def early_best(summary: Mapping[str, Any]) -> str:
     return (
         f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
         "for its best model to mean much; give it more `updates` or `minutes`"
+    )
+
+
+def left_behind(summary: Mapping[str, Any]) -> str:
+    """What to say of a run to its planned end that was best on what is held out in its first fifth; empty
+    otherwise."""
+    best, updates = summary["best_update"], summary.get("updates", 0)
+    whole = summary.get("finished") and not summary.get("stopped_early")
+    chosen = summary.get("validation") and summary.get("best_by") == VALIDATION_LOSS
+    if not (whole and chosen and PART * best <= updates):
+        return ""
+    return (
+        f"the best model is of update {best:,} of {updates:,}: after that the loss on what is held out did "
+        "not fall any more; the last model, which has read more, writes with hornbook sample --which last"
     )
 
 
