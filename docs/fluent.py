@@ -39,7 +39,9 @@ and with what stands in its row. What was taken from them:
   weights of `V` count nothing there: most of a large vocabulary's are of symbols that hardly come;
 - chunks of the text in an order and at places of their own each epoch; 16 streams on two cores;
 - weight decay where a text is read more than four times, the more the shorter it is: it keeps both texts from
-  being learnt by heart, and with it less dropout is enough; and no more than 25 times in a training by time;
+  being learnt by heart, and with it less dropout is enough. A training by time ends when it has read the text
+  25 times, or made 1,500 updates where these are more: a text of 5,000 characters is then read some 375 times
+  and learnt by heart, and the best model is one on the way, where something is held out to choose it by;
 - for `U`, of which each character chooses a row, a rate of its own, the higher the fewer updates: a row is
   stepped along only when its character comes, and with the rate of all else it has not come far by the end.
   (An embedding before the network, as is usual, does the same unseen: it is multiplied with the weights

@@ -81,7 +81,8 @@ def test_what_is_said_is_kept_and_given_no_reason(said):
     advice = advise(of(5000), {"preset": "FLUENT", "engine": "native", "epochs": 2, **said})
     chosen, reasons = advice.given, list(map(as_typed, advice.reasons))
     assert chosen[name] == value
-    assert not any(f"--{name.replace('_', '-')} " in reason for reason in reasons)
+    typed = [reason.partition(": ")[0] for reason in reasons]
+    assert not any(f"--{name.replace('_', '-')} " in flags for flags in typed)
 
 
 def test_each_choice_is_told_with_its_reason_in_a_line_that_can_be_typed():
@@ -222,7 +223,9 @@ def test_a_short_text_ends_a_training_by_time_before_it_is_learnt_by_heart(speed
     training, plan = arranged(text, **advice.given)[1:]
     assert training.most_epochs == EPOCHS
     assert plan.total == round(EPOCHS * Streams.of(72_000, training).updates_per_epoch)
-    assert any(f"at most {EPOCHS} times" in reason for reason in advice.reasons)
+    told = next(why for why in advice.reasons if "minutes are over" in why)
+    assert told.startswith("the training may end before its minutes are over: ")
+    assert f"{EPOCHS} times at most" in told
     speed(50.0)
     assert "most_epochs" not in advise(text, {"preset": "fluent", "engine": "native", "minutes": 2}).given
 
@@ -233,6 +236,17 @@ def test_a_text_of_a_page_is_read_often_enough_to_learn_from_it(speed):
     advice = advise(text, {"preset": "fluent", "engine": "native", "minutes": 1})
     training, plan = arranged(text, **advice.given)[1:]
     assert LEAST <= plan.total <= 1.1 * LEAST
+    passes = round(LEAST / Streams.of(300, training).updates_per_epoch)
+    for held_out, more in (
+        (0.0, "with `validation=0.1` the best"),
+        (0.1, "by heart by then: the best model is"),
+    ):
+        how = {"preset": "fluent", "engine": "native", "minutes": 1, "validation": held_out}
+        told = next(why for why in advise(text, how).reasons if "minutes are over" in why)
+        assert f"{LEAST:,} updates at most" in told
+        assert f"{passes} times through so short a text" in told or held_out
+        assert more in told
+        assert f"{EPOCHS} times" not in told
     read = plan.total * training.streams * training.seq_len
     told = next(reason for reason in advice.reasons if "characters to read" in reason)
     assert float(told.split(": ")[-1].split()[0].replace(",", "")) == pytest.approx(read, rel=0.3)
@@ -336,8 +350,38 @@ def test_why_a_text_is_read_by_so_many_streams(characters, changes, told):
 def test_the_cell_has_a_reason_of_its_own_and_sizes_that_are_set_have_none():
     chosen = reasons_of(of(5000), epochs=2, hidden=9, layers=1)
     assert "as much work" in chosen["--cell gru"]
-    assert not any("text and time suffice for" in why for why in chosen.values())
-    assert reasons_of(of(5000), epochs=2, hidden=9)["--layers 2"].startswith("the largest")
+    assert not any("the largest" in why for why in chosen.values())
+    beside = reasons_of(of(5000), epochs=2, hidden=9)["--layers 2"]
+    assert beside.startswith("the largest with --hidden 9 that there is: ")
+
+
+WEIGHTS, READ_LITTLE = "weights a character of the text, more than 10", "characters a weight, fewer than"
+LIMITS = {
+    "a short text": (80_000, {"layers": 2, "minutes": 3}, 1e-5, "the text", WEIGHTS),
+    "25 readings": (80_000, {"minutes": 3, "validation": 0.1}, 1e-5, "the text", f"{READ_LITTLE} {READ}"),
+    "minutes": (200_000, {"minutes": 3}, 0.5, "the time", f"{READ_LITTLE} {READ}"),
+    "minutes for two readings": (2_000_000, {"minutes": 3}, 0.5, "the time", f"{READ_LITTLE} {FRESH}"),
+    "updates": (80_000, {"updates": 100}, 0.0, "the number of updates", f"{READ_LITTLE} {FRESH}"),
+    "epochs": (80_000, {"epochs": 8}, 0.0, "the number of epochs", f"{READ_LITTLE} {READ}"),
+}
+
+
+@pytest.mark.parametrize(("characters", "how", "seconds", "limit", "lack"), LIMITS.values(), ids=LIMITS)
+def test_the_reason_of_a_size_names_the_limit_that_a_larger_one_would_break(
+    speed, characters, how, seconds, limit, lack
+):
+    speed(seconds)
+    (why,) = [why for typed, why in reasons_of(of(characters), **how).items() if "--hidden" in typed]
+    beside = " with --layers 2" if "layers" in how else ""
+    assert why.startswith(f"the largest{beside} that {limit} suffices for (a larger one would have ")
+    assert f" {lack}): " in why
+
+
+def test_the_smallest_network_says_what_is_short_for_it():
+    (why,) = [why for typed, why in reasons_of(of(300), epochs=300).items() if "--hidden 32" in typed]
+    assert why.startswith("the smallest, though the text is short for it (16.6 weights a character")
+    (why,) = [why for typed, why in reasons_of(of(5000), updates=1).items() if "--hidden 32" in typed]
+    assert why.startswith("the smallest, though the number of updates is short for it (")
 
 
 # Optimizers

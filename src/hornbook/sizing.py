@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hornbook.advice import Advice, amount_words
+from hornbook.advice import Advice, amount_words, keywords
 from hornbook.calibration import Trial, lengths, possible
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import why_not_mixed
@@ -58,15 +58,27 @@ class Reach:
         """What a network of a size reads."""
         return min(self.most, self.work / multiplied(size))
 
-    def suffices(self, size: ModelSettings) -> bool:
-        """Whether it reads enough for the weights of its layers, and the text is long enough for all."""
+    def lacks(self, size: ModelSettings) -> str:
+        """What a network of a size has too few or too many of: it is to read enough for the weights of its
+        layers, and the text to be long enough for all; empty where both suffice."""
         read = self.characters(size)
         each = READ if read > TWICE * self.text else FRESH
-        return read >= each * in_layers(size) and LEARNT * self.text >= multiplied(size)
+        if self.too_large(size):
+            return (
+                f"{digits(multiplied(size) / self.text)} weights a character of the text, more than {LEARNT}"
+            )
+        if read < each * in_layers(size):
+            return f"{digits(read / in_layers(size))} characters a weight, fewer than {each}"
+        return ""
+
+    def too_large(self, size: ModelSettings) -> bool:
+        """Whether the text is too short for so many weights, however often it is read."""
+        return LEARNT * self.text < multiplied(size)
 
     def largest(self, sizes: Sequence[ModelSettings]) -> ModelSettings:
         """The largest of the sizes for which text and time suffice, or the first."""
-        return max(filter(self.suffices, sizes), key=multiplied, default=sizes[0])
+        fitting = (size for size in sizes if not self.lacks(size))
+        return max(fitting, key=multiplied, default=sizes[0])
 
 
 def in_layers(size: ModelSettings) -> int:
@@ -86,20 +98,48 @@ def network(
     gain = precision(advice, text, reach.largest(sizes), left)
     reach = replace(reach, work=reach.work * gain)
     size = reach.largest(sizes)
-    tell(advice, reach, size)
+    tell(advice, reach, sizes, size)
     limit(advice, reach, size)
     return reach, size
 
 
-def tell(advice: Advice, reach: Reach, size: ModelSettings) -> None:
-    """Advise a size, and why."""
+def tell(advice: Advice, reach: Reach, sizes: Sequence[ModelSettings], size: ModelSettings) -> None:
+    """Advise a size of those that there are, and why."""
     read, weights = reach.characters(size), in_layers(size)
-    why = "the largest that text and time suffice for" if reach.suffices(size) else "the smallest"
-    each = f"{amount_words(read)} to read here, {read / weights:,.3g} for each weight of the layers"
+    each = f"{amount_words(read)} to read here, {digits(read / weights)} for each weight of the layers"
     advice.take(
         "it learns more in a time than an LSTM or a vanilla network that does as much work", cell=size.cell
     )
-    advice.take(f"{why}: {each}", layers=size.layers, hidden=size.hidden)
+    advice.take(f"{which(advice, reach, sizes, size)}: {each}", layers=size.layers, hidden=size.hidden)
+
+
+def which(advice: Advice, reach: Reach, sizes: Sequence[ModelSettings], size: ModelSettings) -> str:
+    """Which of the sizes one is, beside what is set already, and by what limit."""
+    said = {name: value for name, value in advice.said.items() if name in ("layers", "hidden")}
+    beside = f" with {keywords(said)}" if said else ""
+    if lacks := reach.lacks(size):
+        return f"the smallest{beside}, though {scarce(advice, reach, size)} is short for it ({lacks})"
+    larger = [other for other in sizes if multiplied(other) > multiplied(size)]
+    if not larger:
+        return f"the largest{beside} that there is"
+    other = min(larger, key=multiplied)
+    why = f"{scarce(advice, reach, other)} suffices for (a larger one would have {reach.lacks(other)})"
+    return f"the largest{beside} that {why}"
+
+
+def scarce(advice: Advice, reach: Reach, size: ModelSettings) -> str:
+    """What does not suffice for a network of a size."""
+    if reach.too_large(size):
+        return "the text"
+    if reach.characters(size) < reach.most:
+        return "the time"
+    counted = next((name for name in ("updates", "epochs") if name in advice.given), "")
+    return f"the number of {counted}" if counted else "the text"
+
+
+def digits(number: float) -> str:
+    """A number in three digits or more."""
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
 
 
 def limit(advice: Advice, reach: Reach, size: ModelSettings) -> None:
@@ -108,9 +148,16 @@ def limit(advice: Advice, reach: Reach, size: ModelSettings) -> None:
     if "minutes" not in advice.given or "most_epochs" in advice.said or enough:
         return
     often = advice.given["most_epochs"] = reach.most / reach.epoch
-    advice.reasons.append(
-        f"at most {often:,.0f} times through the text, in less time: more of it would be learnt by heart"
-    )
+    why = f"it goes through the text {EPOCHS} times at most, since what is read more often is learnt by heart"
+    if often > EPOCHS:
+        best = "the best model is chosen on the way, by what is held out"
+        if not advice.said.get("validation"):
+            best = "with `validation=0.1` the best model would be one on the way, chosen by what is held out"
+        why = (
+            f"it makes {often * reach.updates:,.0f} updates at most, {often:,.0f} times through so short a "
+            f"text, which is learnt by heart by then: {best}"
+        )
+    advice.reasons.append(f"the training may end before its minutes are over: {why}")
 
 
 def choices(advice: Advice, model: ModelSettings) -> list[ModelSettings]:
