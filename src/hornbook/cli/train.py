@@ -243,9 +243,11 @@ def preset_words(training: TrainingSettings) -> str:
     """Which recipe is taken, and what it is, in a line."""
     usual = " (what is usual today)" if training.preset == "plain" else ""
     schedule = "" if training.schedule == "constant" else f" {training.schedule}"
-    each = f"{training.seq_len} loss{'es' * (training.streams * training.seq_len > 1)}"
-    losses = f"{training.streams} × {each}" if training.streams > 1 else each
+    streams = f"{training.streams} × " if training.streams > 1 else ""
+    losses = f"the {training.objective} of {streams}{training.seq_len} losses"
+    if training.streams * training.seq_len == 1:
+        losses = "the loss of 1 symbol"
     return (
         f"preset {training.preset}{usual}: {training.optimizer} at {training.lr:g}{schedule}, "
-        f"the {training.objective} of {losses}, clip {training.clip}"
+        f"{losses}, clip {training.clip}"
     )

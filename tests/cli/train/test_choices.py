@@ -125,4 +125,4 @@ def test_a_preset_that_is_named_is_told_in_a_line_too(hornbook, book, preset):
 
 def test_one_loss_is_told_as_one(hornbook, book):
     how = ("--seq-len", 1, "--updates", 3, "--sample-length", 9, "--preset", "classic")
-    assert "the sum of 1 loss, clip" in hornbook("train", book, "--hidden", 4, *how).out.splitlines()[0]
+    assert "the loss of 1 symbol, clip" in hornbook("train", book, "--hidden", 4, *how).out.splitlines()[0]
