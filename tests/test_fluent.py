@@ -17,7 +17,7 @@ from hornbook.cli.words import as_typed
 from hornbook.config import ADVISED, OPTIMIZER_NAMES, usual_rates
 from hornbook.events import Logged
 from hornbook.facade import train_into
-from hornbook.fluent import RATE, advise
+from hornbook.fluent import HIGHEST, MOST_DECAY, RATE, advise
 from hornbook.parameters import multiplied
 from hornbook.sizing import EPOCHS, FRESH, LEAST, MIXED, READ, ROUNDS, SIZES, TWICE, in_layers
 from hornbook.streams import Streams
@@ -149,7 +149,8 @@ def test_the_more_often_a_text_is_read_the_more_is_left_out():
 
 def test_the_fewer_the_updates_the_longer_the_steps_of_the_rows_that_wait_for_their_characters():
     text = of(50_000)
-    rates = [advised(text, updates=updates)[0]["input_rate"] for updates in (10, 2000, 5000, 10**6)]
+    how = {"layers": 1, "hidden": 256}
+    rates = [advised(text, updates=updates, **how)[0]["input_rate"] for updates in (10, 2000, 5000, 10**6)]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] > rates[2] > rates[3] >= 1
 
@@ -393,11 +394,27 @@ def test_every_optimizer_gets_its_usual_rate_and_learns_by_it(optimizer):
     how = {"epochs": 60, "layers": 1, "hidden": 24, "optimizer": optimizer.upper()}
     chosen, (_, training) = advised(text, **how)
     adam = optimizer == "adam"
-    assert chosen["lr"] == (RATE if adam else usual_rates(optimizer)["lr"])
+    assert chosen["lr"] == (HIGHEST if adam else usual_rates(optimizer)["lr"])
     assert (chosen["input_rate"] == 1) is not adam
-    assert 0 < training.weight_decay * training.lr <= RATE
+    assert 0 < training.weight_decay * training.lr <= MOST_DECAY * (HIGHEST if adam else RATE)
     losses = [event.loss for event in train_events(text, "fluent", **how) if isinstance(event, Logged)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize(("hidden", "lr"), [(32, 0.012), (64, 0.012), (128, 0.006), (192, 0.004),
+                                             (256, RATE), (384, RATE)])  # fmt: skip
+def test_the_narrower_the_network_the_higher_its_rate_and_u_has_the_same_all_the_same(hidden, lr):
+    chosen, _ = advised(of(5000), epochs=2, layers=1, hidden=hidden)
+    assert chosen["lr"] == lr
+    assert chosen["lr"] * chosen["input_rate"] == pytest.approx(30 * RATE, rel=0.05)
+    why = reasons_of(of(5000), epochs=2, layers=1, hidden=hidden)[f"--lr {lr:g}"]
+    assert ("fewer take longer steps" in why) is (hidden < 256)
+
+
+def test_the_rate_of_u_follows_a_rate_that_is_set():
+    assert advised(of(5000), epochs=2, layers=1, hidden=128, lr=0.009)[0]["input_rate"] == 10
+    assert advised(of(5000), epochs=2, layers=1, hidden=128, lr=0.5)[0]["input_rate"] == 1
+    assert advised(of(5000), epochs=2, layers=1, hidden=128, lr=0.001)[0]["input_rate"] == 30
 
 
 # Mixed

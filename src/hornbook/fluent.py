@@ -28,10 +28,12 @@ SEQ_LEN, CHUNK = 64, 8
 A_CORE = 8  # streams, which share the weights that it reads,
 FEWEST, MOST = 16, 64  # and in all
 UPDATES = 4  # in an epoch, at least
-ADAM, RATE = "adam", 3e-3
+ADAM, RATE = "adam", 3e-3  # the rate of networks of so many
+WIDE = 256  # units a layer or more; the narrower, the higher it is,
+HIGHEST = 0.012  # up to this
 END = 300  # over the updates: the share of itself that the rate falls to
 AVERAGE = ((10, 0.1), (math.inf, 0.4))  # up to so many epochs: the share of the updates, the last ones
-TRAVEL = 45_000  # updates, times the rate of U's rows over that of all else,
+TRAVEL = 45_000  # updates, times the rate of U's rows over RATE,
 INPUT_RATE = (3.0, 30.0)  # within these
 DROPOUT = ((1.5, 0.0), (4, 0.1), (10, 0.2), (math.inf, 0.3))  # up to so many epochs
 DECAY = ((4, 0.0), (math.inf, 200.0))  # likewise: weight decay, times the updates of an epoch,
@@ -59,7 +61,7 @@ def advise(
     order(advice, characters, len(text) - characters)
     reach, size = network(advice, text, characters, partial(seconds_left, advice, begun, figures))
     regularisation(advice, reach.characters(size) / reach.epoch, reach.updates)
-    rates(advice, reach.characters(size) / reach.update)
+    rates(advice, reach.characters(size) / reach.update, size.hidden)
     course(advice, reach.characters(size) / reach.epoch, reach.characters(size) / reach.update)
     return advice
 
@@ -102,7 +104,7 @@ def halved(size: int, most: int) -> int:
 def regularisation(advice: Advice, epochs: float, updates: int) -> None:
     """What keeps a text that is read so often, in so many updates each time, from being learnt by heart."""
     read = f"{epochs:,.1f} times through the text"
-    decay = min(up_to(DECAY, epochs) / updates, MOST_DECAY) * min(RATE / rate_of(advice), 1.0)
+    decay = min(up_to(DECAY, epochs) / updates, MOST_DECAY) * min(RATE / rate_of(advice, WIDE), 1.0)
     values = {"dropout": up_to(DROPOUT, epochs), "weight_decay": float(f"{decay:.2g}")}
     advice.take(
         f"{read}, and what is seen again is soon learnt by heart",
@@ -114,20 +116,22 @@ def regularisation(advice: Advice, epochs: float, updates: int) -> None:
     )
 
 
-def rates(advice: Advice, updates: float) -> None:
+def rates(advice: Advice, updates: float, hidden: int) -> None:
     """The learning rate of a training of so many updates, and that of U."""
     optimizer = optimizer_of(advice)
-    trials = optimizer == ADAM
-    best = "did best in the trials of docs/fluent.md"
-    advice.take(best if trials else f"what is usual for {optimizer}", lr=rate_of(advice))
-    if trials:
-        advice.take(
-            "times the rate for U, the weights that the input characters choose: each waits for its "
-            "character, so the fewer the updates, the longer its steps",
-            input_rate=float(min(max(float(f"{TRAVEL / updates:.2g}"), INPUT_RATE[0]), INPUT_RATE[1])),
-        )
-    else:
+    if optimizer != ADAM:
+        advice.take(f"what is usual for {optimizer}", lr=rate_of(advice, hidden))
         advice.take(f"U has the rate of all else: another is tried with {ADAM} alone", input_rate=1.0)
+        return
+    trials = f"{RATE:g} did best in the trials of docs/fluent.md"
+    why = f"for {WIDE} units a layer {trials}; fewer take longer steps"
+    advice.take(trials if hidden >= WIDE else why, lr=rate_of(advice, hidden))
+    times = min(max(TRAVEL / updates, INPUT_RATE[0]), INPUT_RATE[1]) * RATE / float(advice.given["lr"])
+    advice.take(
+        "times the rate for U, the weights that the input characters choose: each waits for its "
+        "character, so the fewer the updates, the longer its steps",
+        input_rate=min(max(float(f"{times:.2g}"), 1.0), INPUT_RATE[1]),
+    )
 
 
 def course(advice: Advice, epochs: float, updates: float) -> None:
@@ -156,10 +160,12 @@ def optimizer_of(advice: Advice) -> str:
     return str(lower(advice.said.get("optimizer", ADAM)))
 
 
-def rate_of(advice: Advice) -> float:
-    """The learning rate that suits the optimizer."""
+def rate_of(advice: Advice, hidden: int) -> float:
+    """The learning rate that suits the optimizer, and with Adam so many units a layer."""
     optimizer = optimizer_of(advice)
-    return RATE if optimizer == ADAM else usual_rates(optimizer)["lr"]
+    if optimizer != ADAM:
+        return usual_rates(optimizer)["lr"]
+    return float(f"{min(RATE * max(WIDE / hidden, 1.0), HIGHEST):.2g}")
 
 
 def up_to(steps: tuple[tuple[float, float], ...], number: float) -> float:
