@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hornbook import calibration, parameters
-from hornbook.calibration import Trial, arranged, cost, planned
+from hornbook.calibration import Trial, arranged, budget, cost, planned
+from hornbook.capacity import SAVING
 from hornbook.engines import ENGINES, Advance
 from hornbook.engines.interface import Floats
 from hornbook.errors import SettingError, TextError
@@ -55,7 +57,7 @@ def test_what_the_end_and_the_figures_take_is_kept_free(prose: Text) -> None:
     begun = time.perf_counter()
     _, _, plan = arranged(prose, minutes=1, begun=begun, figures=seconds(7.0), **SMALL)
     assert isinstance(plan, Budget)
-    assert begun + 40 < plan.end < begun + 60 - 7 - calibration.SAVING
+    assert begun + 40 < plan.end < begun + 60 - 7 - SAVING
     assert begun + 53 < plan.close <= begun + 53 + calibration.GRACE
 
 
@@ -80,9 +82,56 @@ def test_minutes_that_are_not_enough_for_an_update_are_refused(
 ) -> None:
     monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
     with pytest.raises(
-        SettingError, match=r"an update takes about 70 s here.*`minutes=1` .*give more minutes"
+        SettingError,
+        match=r"of `minutes=1` \d+\.\d s are left .* an update takes about 70 s here; give more minutes, "
+        "or a smaller `hidden`, `layers`, `streams` or `seq_len`$",
     ):
         arranged(prose, minutes=1, **SMALL)
+
+
+def test_only_what_can_be_chosen_is_advised_where_an_update_does_not_fit(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
+    with pytest.raises(SettingError, match=r"more minutes, or a smaller `streams` or `seq_len`$"):
+        arranged(prose, minutes=1, start="runs/old", **SMALL)
+    model, training, _ = arranged(prose, updates=5, **SMALL)
+    with pytest.raises(SettingError, match=r"70 s here; give more minutes$"):  # a run that goes on
+        budget(prose, model, replace(training, minutes=1.0), time.perf_counter(), 0.0, update=5)
+
+
+def test_where_nothing_is_left_of_the_minutes_no_smaller_network_is_advised(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
+    with pytest.raises(SettingError, match=r"`minutes=1` nothing is left .* all of it; give more minutes$"):
+        arranged(prose, minutes=1, begun=time.perf_counter() - 61, **SMALL)
+
+
+def test_where_nothing_is_left_one_disturbed_step_is_not_taken_for_an_update(
+    prose: Text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, training, _ = arranged(prose, updates=1000, **SMALL)
+    taken = iter((0.15,))
+    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken, 0.002))
+    assert Trial(prose, model, training).seconds_of_an_update(-1.0) < 0.1
+
+
+def test_an_update_that_is_disturbed_is_measured_again(prose: Text, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, training, _ = arranged(prose, updates=1000, **SMALL)
+    taken = iter((0.001, 0.9))  # a step, and the first update
+    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken, 0.002))
+    assert Trial(prose, model, training).seconds_of_an_update(60) == 0.002
+
+
+def test_samples_and_evaluations_on_the_way_are_counted(prose: Text) -> None:
+    model, training, _ = arranged(prose, updates=1000, validation=0.5, **SMALL)
+    trial = Trial(prose, model, training)
+    trial.reading, trial.writing = (0.0, 1.0), (0.0, 100.0)
+    lane = calibration.EARLY + round(len(prose) * 0.5)
+    for updates, samples, evaluations in ((1, 1, 1), (15, 10, 15), (1e6, 10, 20)):
+        assert trial.seconds_on_the_way(updates) == 900 * samples + lane * evaluations
+    assert Trial(prose, model, replace(training, validation=0.0)).seconds_on_the_way(9) > 0
 
 
 def test_minutes_that_are_over_already_are_refused_before_anything_is_measured(prose: Text) -> None:

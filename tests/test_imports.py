@@ -49,6 +49,7 @@ FLOORS: list[set[str]] = [
         "averaging",
         "selection",
         "excerpts",
+        "capacity",
         "calibration",
         "evaluation",
         "dynamic",

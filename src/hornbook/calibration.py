@@ -11,10 +11,13 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from hornbook.capacity import check_memory, seconds_of_saving, seconds_of_the_start
+from hornbook.cells.cell import Array
 from hornbook.config import LONGEST, MOST_PASSES, MOST_UPDATES, ModelSettings, TrainingSettings, settings
 from hornbook.distribution import Choice
 from hornbook.engines import ENGINES, Engine, Start, TrainingState, why_not_mixed
@@ -22,12 +25,13 @@ from hornbook.engines.interface import zero_state
 from hornbook.errors import SettingError
 from hornbook.events import Planned
 from hornbook.excerpts import WARM
-from hornbook.philox import SAMPLE, Source
+from hornbook.parameters import count
+from hornbook.philox import INITIAL, SAMPLE, Source
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.reading import BLOCK, LEAD
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
-from hornbook.validation import READING, HeldOut
+from hornbook.validation import EARLY, LANE, READING, HeldOut
 from hornbook.values import real
 
 LENGTHS = ("updates", "epochs", "minutes")
@@ -35,11 +39,14 @@ GRACE = 2.0  # seconds that the last reading may exceed a time,
 UTMOST = 4.0  # and the only update of a training that has no time for more
 LONG_READING = 0.25  # of a budget: more is not kept free for the reading of all that is held out
 SPARE = 1.2  # times the time that the end would take by the measured speed
-SAVING = 0.2  # seconds for the files of a checkpoint, and for each
-BYTES_A_SECOND = 2e8  # of them
 MOST = 1 << 20  # units of work that are measured at once
 TRIAL = 0.03  # seconds that speed is measured for, at least,
 THOROUGH = 0.005  # or so much of the time left
+DISTURBED = 20  # times that what is measured by one go fits in the time left, for it to be measured again
+SAMPLES, EVALUATIONS = 10, 20  # of a training by time, on the way
+NOISE = 65_537  # weights that are drawn for a trial
+SMALLER = ("hidden", "layers", "streams", "seq_len")  # what can be smaller for an update to be faster
+OF_AN_UPDATE = ("streams", "seq_len")  # those of a training that goes on from a run
 
 Arranged = tuple[ModelSettings, TrainingSettings, Plan]
 
@@ -81,15 +88,18 @@ def arranged(
         return model, training, Plan(training.updates)
     check_begun(begun, training.minutes)
     ahead(text, training)
-    plan = budget(text, model, training, begun, figures())
+    plan = budget(
+        text, model, training, begun, figures(), smaller=OF_AN_UPDATE if training.start else SMALLER
+    )
     model, training = possible(text, **length, **rest, updates=plan.total)
     return model, training, plan
 
 
 def possible(text: Text, **changes: Any) -> tuple[ModelSettings, TrainingSettings]:
     """The settings as `settings` has them; float32 in place of mixed where that is not to be had, so that a
-    run says what was done."""
+    run says what was done. Raises what that raises, and SettingError where memory does not suffice."""
     model, training = settings(len(text.vocabulary), **changes)
+    check_memory(model, training)
     if training.dtype == "mixed" and why_not_mixed(model, training):
         training = replace(training, dtype="float32")
     return model, training
@@ -137,18 +147,35 @@ def budget(
     begun: float,
     figures: float,
     update: int = 0,
+    smaller: Sequence[str] = (),
 ) -> Budget:
     """The plan of a training by time, or of one that goes on so after `update` updates. Raises SettingError
-    where not even one more fits."""
+    where not even one more fits, naming what could be `smaller`."""
     over = begun + 60 * training.minutes - figures
+    start = 0.0 if update else check_room(model, training, over - time.perf_counter(), smaller)
     trial = Trial(text, model, training)
     each = trial.seconds_of_an_update(over - time.perf_counter())
-    check_fits(each, over - time.perf_counter(), training.minutes)
+    check_fits(start + each, over - time.perf_counter(), training.minutes, smaller)
     free = trial.seconds_of_the_end()
-    left = over - time.perf_counter() - free
-    check_fits(each, left, training.minutes)
+    left = over - time.perf_counter()
+    check_fits(start + each + free, left, training.minutes, smaller, "an update, with start and end,")
+    left -= start + free
     planned = update + max(1, int(left / each))
     return Budget(planned, over - free, over + GRACE, most=most_updates(len(text), training))
+
+
+def check_room(
+    model: ModelSettings, training: TrainingSettings, left: float, smaller: Sequence[str]
+) -> float:
+    """The seconds that initial values take, at least. Raise SettingError where these and the last checkpoint
+    take longer than the seconds that are left of a time."""
+    start, sizes = (
+        seconds_of_the_start(model, training),
+        [name for name in smaller if name not in OF_AN_UPDATE],
+    )
+    least = start + seconds_of_saving(model, training)
+    check_fits(least, left, training.minutes, sizes, "to make and to save the network")
+    return start
 
 
 def check_begun(begun: float, minutes: float) -> None:
@@ -161,14 +188,24 @@ def check_begun(begun: float, minutes: float) -> None:
         )
 
 
-def check_fits(update: float, left: float, minutes: float) -> None:
-    """Raise SettingError where an update takes longer than what is left of a time, in seconds."""
-    if update > left + UTMOST:
+def check_fits(
+    seconds: float, left: float, minutes: float, smaller: Sequence[str], what: str = "an update"
+) -> None:
+    """Raise SettingError where something takes longer than the seconds that are left of a time; it tells what
+    is left first, and what could be `smaller`, which is no help where nothing is left."""
+    if seconds <= left + UTMOST:
+        return
+    if left <= 0:
         raise SettingError(
-            f"an update takes about {update:.2g} s here, and of `minutes={minutes:g}` {max(left, 0):.1f} s "
-            "are left for training; give more minutes, or a smaller `hidden`, `layers`, `streams` or "
-            "`seq_len`"
+            f"of `minutes={minutes:g}` nothing is left for training: start-up and the end take all of it; "
+            "give more minutes"
         )
+    names = [f"`{name}`" for name in smaller]
+    advice = f", or a smaller {', '.join(names[:-1])} or {names[-1]}" if names else ""
+    raise SettingError(
+        f"of `minutes={minutes:g}` {left:.1f} s are left for training, and {what} takes about "
+        f"{seconds:.2g} s here; give more minutes{advice}"
+    )
 
 
 def going_on(
@@ -188,8 +225,9 @@ def going_on(
 
 @dataclass
 class Trial:
-    """An engine that is thrown away when its speed has been measured. It does not start at orthogonal
-    matrices: they make no update faster, and take seconds on a machine that others use."""
+    """An engine that is thrown away when its speed has been measured. Its weights are a few random numbers,
+    again and again: to draw them all, or to make matrices orthogonal, takes seconds and makes no update
+    faster."""
 
     text: Text
     model: ModelSettings
@@ -197,42 +235,68 @@ class Trial:
 
     def __post_init__(self) -> None:
         self.ids = self.text.ids[: trained_on(len(self.text), self.training)]
-        state = TrainingState.initial(self.model, replace(self.training, init="scaled"))
+        state = TrainingState.of_parameters(noise(self.model, self.training), self.model, self.training)
         self.engine: Engine = ENGINES[self.training.engine](self.model, self.training, state, self.ids)
 
     def seconds_of_an_update(self, left: float) -> float:
         """By a few updates; where one of them would take a good part of the time left, by a part of one. The
         rates are zero: of a network that diverges an engine makes no update, which takes no time."""
+        left = max(left, UTMOST)  # which is allowed to one update in any case
         x, y = Streams.of(len(self.ids), self.training).read(self.ids, 0)
         zero = zero_state(self.model, self.training.streams, self.training.array_dtype)
 
-        def step() -> float:
-            return timed(lambda n: self.engine.read(x[:n], y[:n], zero), 1)
+        def read(steps: int) -> object:
+            return self.engine.read(x[:steps], y[:steps], zero)
 
-        seconds, steps = step(), READING * len(x)
-        if left / 10 < steps * seconds < steps * left / 50:  # it may be that other programs disturbed it
-            seconds = min(seconds, step(), step())
-        if steps * seconds > left / 10:
-            return steps * seconds
+        seconds = READING * len(x) * timed(read, 1)
+        if left / 10 < seconds < READING * len(x) * left / DISTURBED:  # more than one step tell more
+            seconds = min(seconds, READING * of(cost(read, TRIAL, len(x)), len(x)))
+        if seconds > left / 10:
+            return seconds
         rates, enough = np.zeros(MOST), max(TRIAL, THOROUGH * left)
         first = timed(lambda n: self.engine.advance(rates[:n]), 1)
-        return first if first > enough else cost(lambda n: self.engine.advance(rates[:n]), enough)[1]
+        if first <= enough:
+            return cost(lambda n: self.engine.advance(rates[:n]), enough)[1]
+        again = first < left / DISTURBED
+        return min(first, timed(lambda n: self.engine.advance(rates[:n]), 1)) if again else first
+
+    @cached_property
+    def reading(self) -> tuple[float, float]:
+        """The seconds of reading one stream, and of each character."""
+        zero = zero_state(self.model, 1, self.training.array_dtype)
+        ids = np.resize(np.asarray(self.ids[: BLOCK + 1], dtype=np.int64), BLOCK + 1)[:, None]
+        return cost(lambda n: self.engine.read(ids[:n], ids[1 : n + 1], zero), TRIAL, BLOCK)
+
+    @cached_property
+    def writing(self) -> tuple[float, float]:
+        """The seconds of writing a text, and of each character."""
+        zero = zero_state(self.model, 1, self.training.array_dtype)
+        start, source = Start(zero, np.zeros(1, np.int64)), Source(self.training.seed, SAMPLE)
+        return cost(lambda n: self.engine.sample(start, n, Choice(), source), TRIAL, BLOCK)
 
     def seconds_of_the_end(self) -> float:
         """What the last checkpoint, sample and passage and the reading of all that is held out will take."""
         training = self.training
-        zero = zero_state(self.model, 1, training.array_dtype)
-        ids = np.resize(np.asarray(self.ids[: BLOCK + 1], dtype=np.int64), BLOCK + 1)[:, None]
-        reading = cost(lambda n: self.engine.read(ids[:n], ids[1 : n + 1], zero), TRIAL, BLOCK)
-        start, source = Start(zero, ids[0]), Source(training.seed, SAMPLE)
-        writing = cost(lambda n: self.engine.sample(start, n, Choice(), source), TRIAL, BLOCK)
         held_out = len(self.text) - len(self.ids)
         blocks, longest = -(-held_out // BLOCK), LONG_READING * 60 * training.minutes
         written = training.sample_length + training.passage_length
-        taken = 10 * of(reading, WARM) + of(reading, LEAD) + 2 * of(writing, written / 2)
-        taken += min(blocks * of(reading, held_out / max(blocks, 1)), longest)
-        saved = self.engine.get_state().parameters.nbytes * 5 / BYTES_A_SECOND
-        return SPARE * taken + SAVING + saved
+        taken = 10 * of(self.reading, WARM) + of(self.reading, LEAD) + 2 * of(self.writing, written / 2)
+        taken += min(blocks * of(self.reading, held_out / max(blocks, 1)), longest)
+        return SPARE * taken + seconds_of_saving(self.model, training)
+
+    def seconds_on_the_way(self, updates: float) -> float:
+        """What samples and evaluations, of a lane each, take in a training by time of so many updates."""
+        held_out = len(self.text) - len(self.ids)
+        samples, evaluations = min(updates, SAMPLES), min(updates, EVALUATIONS) * bool(held_out)
+        lane = EARLY + min(LANE, held_out)
+        written = of(self.writing, self.training.sample_length)
+        return samples * written + evaluations * of(self.reading, lane)
+
+
+def noise(model: ModelSettings, training: TrainingSettings) -> Array:  # (P,)
+    """Weights of a usual size for a trial."""
+    some = Source(training.seed, INITIAL).generator().standard_normal(NOISE) / math.sqrt(2 * model.hidden)
+    return np.resize(some.astype(training.array_dtype), count(model))
 
 
 def of(cost: tuple[float, float], units: float) -> float:
