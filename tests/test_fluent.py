@@ -19,7 +19,19 @@ from hornbook.events import Logged
 from hornbook.facade import train_into
 from hornbook.fluent import HIGHEST, MOST_DECAY, RATE, advise
 from hornbook.parameters import multiplied
-from hornbook.sizing import EPOCHS, FRESH, LEAST, MIXED, READ, ROUNDS, SIZES, TWICE, in_layers
+from hornbook.sizing import (
+    EPOCHS,
+    FRESH,
+    LEAST,
+    MEASURABLE,
+    MIXED,
+    READ,
+    ROUNDS,
+    SIZES,
+    TWICE,
+    in_layers,
+    straight,
+)
 from hornbook.streams import Streams
 
 
@@ -166,9 +178,9 @@ def test_a_fast_machine_gets_a_larger_network_than_a_slow_one(speed):
     assert sizes[0] < sizes[-1]
 
 
-def test_what_is_gone_of_the_time_and_what_figures_take_is_not_counted(speed):
-    speed(0.01)
+def test_what_is_gone_of_the_time_and_what_figures_take_is_not_counted(machine):
     text, how = of(50_000), {"preset": "fluent", "engine": "native", "minutes": 3, "most_epochs": 0}
+    machine(0.0, 1e-7)
 
     def read(gone: float = 0.0, figures: float = 0.0) -> float:
         advice = advise(text, how, time.perf_counter() - gone, lambda: figures)
@@ -180,7 +192,75 @@ def test_what_is_gone_of_the_time_and_what_figures_take_is_not_counted(speed):
     whole = read()
     assert read(gone=135) == pytest.approx(whole / 4, rel=0.05)
     assert read(figures=135) == pytest.approx(whole / 4, rel=0.05)
-    assert read(gone=135, figures=90) == pytest.approx(whole * 0.01 / (0.95 * 180), rel=0.05)  # an update
+
+
+def foretold(text: Text, **changes) -> tuple[float, Advice]:
+    """The characters that are foretold to be read."""
+    advice = advise(text, {"preset": "fluent", "engine": "native", "most_epochs": 0, **changes})
+    told = next(reason for reason in advice.reasons if "to read here" in reason)
+    return float(told.split(": ")[-1].split()[0].replace(",", "")), advice
+
+
+def test_where_no_time_is_left_one_update_of_the_smallest_network_is_foretold(speed):
+    speed(0.01)
+    read, advice = foretold(of(50_000), minutes=1e-9)
+    assert read == advice.given["streams"] * advice.given["seq_len"]
+    assert (advice.given["layers"], advice.given["hidden"]) == SIZES[0]
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine on which an update takes so many seconds, and for each weight, and what is beside it nothing,
+    or so many at the end and on the way."""
+
+    def takes(fixed: float, each: float, end: float = 0.0, way: float = 0.0) -> None:
+        monkeypatch.setattr(
+            Trial, "seconds_of_an_update", lambda trial, left: fixed + each * multiplied(trial.model)
+        )
+        monkeypatch.setattr(Trial, "seconds_of_the_end", lambda trial: end)
+        monkeypatch.setattr(Trial, "seconds_on_the_way", lambda trial, updates: way)
+
+    return takes
+
+
+def test_a_small_network_is_not_taken_to_be_as_much_faster_as_it_has_fewer_weights(machine):
+    machine(0.1, 1e-9)
+    read, advice = foretold(of(50_000), minutes=1)
+    assert multiplied(advised(of(50_000), minutes=1)[1][0]) < 10_000_000
+    update = advice.given["streams"] * advice.given["seq_len"]
+    assert read == pytest.approx(0.95 * 60 / 0.1 * update, rel=0.1)
+
+
+def test_what_else_a_training_does_in_its_time_is_not_foretold_to_be_read(machine):
+    found = []
+    for beside in ({}, {"end": 30.0}, {"way": 57.0}):
+        machine(0.1, 1e-9, **beside)
+        found.append(foretold(of(50_000), minutes=1, hidden=32)[0])
+    assert found[1] == pytest.approx(found[0] * 27 / 57, rel=0.1)
+    assert found[2] == pytest.approx(found[0] / 2, rel=0.1)
+
+
+def test_a_network_that_is_set_to_be_very_large_is_measured_by_a_smaller_one(monkeypatch, machine):
+    machine(0.0, 1e-9)
+    made, takes = set[int](), Trial.seconds_of_an_update
+    monkeypatch.setattr(
+        Trial,
+        "seconds_of_an_update",
+        lambda trial, left: made.add(trial.model.hidden) or takes(trial, left),
+    )
+    read, advice = foretold(of(50_000), minutes=1, hidden=4096, dtype="float32", init="scaled")
+    assert max(made) == MEASURABLE
+    update = advice.given["streams"] * advice.given["seq_len"]
+    weights = multiplied(possible(of(50_000), preset="fluent", hidden=4096, layers=1)[0])
+    assert read == pytest.approx(57 / (1e-9 * weights) * update, rel=0.3)
+
+
+def test_two_networks_tell_what_any_update_takes_and_each_weight():
+    assert straight([(100, 5.0)]) == (0.0, 0.05)
+    assert straight([(100, 5.0), (100, 4.0)]) == (0.0, 0.04)
+    assert straight([(300, 4.0), (100, 2.0)]) == pytest.approx((1.0, 0.01))
+    assert straight([(300, 4.0), (100, 6.0)]) == (4.0, 0.0)  # the small one was disturbed
+    assert straight([(300, 6.0), (100, 0.1)]) == (0.0, 0.02)
 
 
 def test_where_hardly_any_time_is_left_mixed_is_measured_once(monkeypatch, mixed):
@@ -206,7 +286,7 @@ def test_the_figures_are_rehearsed_once(tmp_path, monkeypatch, speed, command):
         monkeypatch.setattr(name, lambda name=name: rehearsals.append(name) or 0.0)
     monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     speed(1e-3)
-    how = {"preset": "fluent", "minutes": 0.01, "hidden": 4, "layers": 1, "engine": "reference"}
+    how = {"preset": "fluent", "minutes": 0.05, "hidden": 4, "layers": 1, "engine": "reference"}
     (tmp_path / "page.txt").write_text("a sentence like any other, and another one.\n" * 5)
     if command:
         typed = [part for name, value in how.items() for part in (f"--{name}", str(value))]

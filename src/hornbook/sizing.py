@@ -2,7 +2,8 @@
 fluent.
 
 It follows from N, the characters to train on, and n, those that a network of a size reads in the length that
-is given: for minutes, at the speed of this machine.
+is given: for minutes, at the speed of this machine. One network is measured to choose a size, and then that
+one, which may be not as much faster as it has fewer weights; by both the size is settled and n foretold.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hornbook.advice import Advice, amount_words, keywords
-from hornbook.calibration import Trial, lengths, possible
+from hornbook.calibration import OF_AN_UPDATE, SMALLER, Trial, check_room, lengths, of, possible
+from hornbook.capacity import seconds_of_the_start
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import why_not_mixed
 from hornbook.parameters import multiplied
@@ -24,6 +26,7 @@ from hornbook.text import Text
 LEARNING = 0.95  # of the time left; samples and evaluations have the rest
 THOROUGH = 200.0  # seconds that are planned by one second of measuring, and longer times too
 SIZES = ((1, 32), (1, 64), (1, 128), (2, 128), (2, 192), (2, 256), (2, 320), (2, 384), (2, 512), (2, 768))
+MEASURABLE = 1024  # units; the seconds of a larger network follow from those of one of so many
 MIXED = 256  # units, from which on mixed is faster,
 WORTH = 1.1  # and times as fast, at least, to round products for it
 MEASURED = 10.0  # seconds that such a measuring would plan: a twentieth of one is enough,
@@ -40,23 +43,36 @@ LEAST = 1500  # updates, all the same
 @dataclass(frozen=True)
 class Reach:
     """How many characters a network reads of a `text` of so many, with `update` of them in an update and
-    so many `updates` in an epoch: `most`, and by time what the `work`, characters times weights, suffices
-    for."""
+    so many `updates` in an epoch: `most`, and by time what the `seconds` suffice for, by what was
+    `measured`: the seconds of an update of networks of so many weights."""
 
     text: int
     update: int
     updates: int
     most: float = math.inf
-    work: float = math.inf
+    seconds: float = math.inf
+    measured: tuple[tuple[int, float], ...] = ((1, 1.0),)
 
     @property
     def epoch(self) -> int:
         """The characters of an epoch."""
         return self.updates * self.update
 
+    def takes(self, size: ModelSettings) -> float:
+        """The seconds of an update of a network of a size."""
+        return of(straight(self.measured), multiplied(size))
+
+    def in_time(self, size: ModelSettings) -> float:
+        """What a network of a size has time to read: one update is made in any case."""
+        return max(self.seconds / self.takes(size), 1.0) * self.update
+
     def characters(self, size: ModelSettings) -> float:
         """What a network of a size reads."""
-        return min(self.most, self.work / multiplied(size))
+        return min(self.most, self.in_time(size))
+
+    def faster(self, gain: float) -> Reach:
+        """The same, where every update is so many times as fast."""
+        return replace(self, measured=tuple((weights, took / gain) for weights, took in self.measured))
 
     def lacks(self, size: ModelSettings) -> str:
         """What a network of a size has too few or too many of: it is to read enough for the weights of its
@@ -93,10 +109,16 @@ def network(
     """The network and its numbers: a size by the speed of float32, and once more by that of mixed, where a
     network of that size gains by it. `left` tells the seconds that are left of a time."""
     model, training = possible(text, **lengths({"dtype": "float32", **advice.given})[1])
-    reach = reach_of(advice.given, text, characters, model, training, left)
     sizes = choices(advice, model)
+    if "minutes" in advice.given:
+        limited = replace(training, minutes=advice.given["minutes"])
+        check_room(sizes[0], limited, max(left(), 0.0), OF_AN_UPDATE if training.start else SMALLER)
+    reach = reach_of(advice.given, text, characters, model, training, left)
+    if "minutes" in advice.given:
+        reach = foretold(advice.given, text, reach, reach.largest(sizes), left)
+    begun = time.perf_counter()
     gain = precision(advice, text, reach.largest(sizes), left)
-    reach = replace(reach, work=reach.work * gain)
+    reach = replace(reach.faster(gain), seconds=reach.seconds - (time.perf_counter() - begun))
     size = reach.largest(sizes)
     tell(advice, reach, sizes, size)
     limit(advice, reach, size)
@@ -144,7 +166,7 @@ def digits(number: float) -> str:
 
 def limit(advice: Advice, reach: Reach, size: ModelSettings) -> None:
     """Advise that a short text ends a training by time, where it would."""
-    enough = reach.characters(size) == reach.work / multiplied(size)
+    enough = reach.in_time(size) <= reach.most
     if "minutes" not in advice.given or "most_epochs" in advice.said or enough:
         return
     often = advice.given["most_epochs"] = reach.most / reach.epoch
@@ -186,11 +208,51 @@ def reach_of(
         return replace(reach, most=given["updates"] * update)
     if "epochs" in given:
         return replace(reach, most=given["epochs"] * reach.epoch)
-    took = Trial(text, model, training).seconds_of_an_update(min(LEARNING * left(), THOROUGH))
-    seconds = max(LEARNING * left(), took)  # one update is made in any case
-    work = seconds / took * update * multiplied(model)
     often = given.get("most_epochs", max(EPOCHS, LEAST / updates)) or math.inf
-    return replace(reach, most=often * reach.epoch, work=work)
+    model = measurable(model)
+    took = Trial(text, model, training).seconds_of_an_update(measuring(left))
+    measured = ((multiplied(model), took),)
+    return replace(reach, most=often * reach.epoch, seconds=LEARNING * left(), measured=measured)
+
+
+def measuring(left: Callable[[], float]) -> float:
+    """The seconds by which it is measured how long an update takes."""
+    return min(LEARNING * left(), THOROUGH)
+
+
+def measurable(size: ModelSettings) -> ModelSettings:
+    """A network of a size, or of one that is quick to measure."""
+    return replace(size, hidden=min(size.hidden, MEASURABLE))
+
+
+def straight(measured: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """The seconds of any update, and for each weight, by those of one network or two, of so many weights. No
+    network is slower by more than its weights, and none faster for having more."""
+    weights, took = max(measured, key=lambda pair: (pair[0], -pair[1]))
+    fewer, least = min(measured)
+    slope = took / weights
+    if fewer < weights:
+        slope = min(max((took - least) / (weights - fewer), 0.0), slope)
+    return took - slope * weights, slope
+
+
+def foretold(
+    given: Mapping[str, Any], text: Text, reach: Reach, size: ModelSettings, left: Callable[[], float]
+) -> Reach:
+    """The same by the network that was chosen, without what else it does in the time: start, end, samples and
+    evaluations, and to be measured once more."""
+    begun = time.perf_counter()
+    asked = {"dtype": "float32", **given, "layers": size.layers, "hidden": size.hidden}
+    model, training = possible(text, **lengths(asked)[1], minutes=given["minutes"])
+    trial = Trial(text, measurable(model), training)
+    weights = multiplied(trial.model)
+    if weights not in dict(reach.measured):
+        took = trial.seconds_of_an_update(measuring(left))
+        reach = replace(reach, measured=(*reach.measured, (weights, took)))
+    beside = trial.seconds_of_the_end() + seconds_of_the_start(model, training)
+    seconds = LEARNING * left() - beside - (time.perf_counter() - begun)
+    way = trial.seconds_on_the_way(max(seconds / reach.takes(size), 1.0))
+    return replace(reach, seconds=max(seconds, 0.0) ** 2 / max(seconds + way, 1e-9))
 
 
 def precision(advice: Advice, text: Text, size: ModelSettings, left: Callable[[], float]) -> float:
@@ -217,7 +279,7 @@ def gain_of_mixed(asked: Mapping[str, Any], text: Text, seconds: float) -> float
     begun, trials, rounds = time.perf_counter(), {}, list[dict[str, float]]()
     for dtype in ("float32", "mixed"):
         model, training = possible(text, **lengths({**asked, "dtype": dtype})[1])
-        trials[dtype] = Trial(text, model, training)
+        trials[dtype] = Trial(text, measurable(model), training)
     while not rounds or (len(rounds) < ROUNDS and time.perf_counter() - begun < seconds):
         rounds.append({dtype: trial.seconds_of_an_update(MEASURED) for dtype, trial in trials.items()})
     fastest = {dtype: min(took[dtype] for took in rounds) for dtype in trials}
