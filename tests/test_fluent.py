@@ -440,7 +440,7 @@ WEIGHTS, READ_LITTLE = "weights a character of the text, more than 10", "charact
 LIMITS = {
     "a short text": (80_000, {"layers": 2, "minutes": 3}, 1e-5, "the text", WEIGHTS),
     "25 readings": (80_000, {"minutes": 3, "validation": 0.1}, 1e-5, "the text", f"{READ_LITTLE} {READ}"),
-    "minutes": (200_000, {"minutes": 3}, 0.5, "the time", f"{READ_LITTLE} {READ}"),
+    "minutes": (120_000, {"minutes": 3}, 0.5, "the time", f"{READ_LITTLE} {READ}"),
     "minutes for two readings": (2_000_000, {"minutes": 3}, 0.5, "the time", f"{READ_LITTLE} {FRESH}"),
     "updates": (80_000, {"updates": 100}, 0.0, "the number of updates", f"{READ_LITTLE} {FRESH}"),
     "epochs": (80_000, {"epochs": 8}, 0.0, "the number of epochs", f"{READ_LITTLE} {READ}"),

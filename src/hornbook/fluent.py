@@ -2,7 +2,7 @@
 
 The choices follow from N, the characters to train on, and n, those that the time allows for a network of a
 size at the speed of this machine. The rules are fitted to the trials of docs/fluent.md. A setting that is
-made already is left as it is, and the others follow it.
+made already is left as it is, and what is not set is chosen beside it.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def rates(advice: Advice, updates: float, hidden: int) -> None:
         advice.take(f"what is usual for {optimizer}", lr=rate_of(advice, hidden))
         advice.take(f"U has the rate of all else: another is tried with {ADAM} alone", input_rate=1.0)
         return
-    trials = f"{RATE:g} did best in the trials of docs/fluent.md"
-    why = f"for {WIDE} units a layer {trials}; fewer take longer steps"
-    advice.take(trials if hidden >= WIDE else why, lr=rate_of(advice, hidden))
+    best = "did best in the trials of docs/fluent.md"
+    fewer = f"{RATE:g} {best} for {WIDE} units a layer; fewer take longer steps"
+    advice.take(best if hidden >= WIDE else fewer, lr=rate_of(advice, hidden))
     times = min(max(TRAVEL / updates, INPUT_RATE[0]), INPUT_RATE[1]) * RATE / float(advice.given["lr"])
     advice.take(
         "times the rate for U, the weights that the input characters choose: each waits for its "
