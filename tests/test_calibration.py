@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hornbook import calibration, parameters
-from hornbook.calibration import Trial, arranged, budget, cost, planned
+from hornbook import calibration, parameters, trial
+from hornbook.calibration import arranged, budget, planned
 from hornbook.capacity import SAVING
 from hornbook.engines import ENGINES, Advance
 from hornbook.engines.interface import Floats
@@ -18,6 +18,8 @@ from hornbook.errors import SettingError, TextError
 from hornbook.events import Planned
 from hornbook.plan import Budget
 from hornbook.text import Text
+from hornbook.trial import Trial, cost
+from hornbook.validation import EARLY
 
 SMALL: dict[str, Any] = {"hidden": 5, "seq_len": 4, "sample_length": 9, "passage_length": 30}
 
@@ -113,14 +115,14 @@ def test_where_nothing_is_left_one_disturbed_step_is_not_taken_for_an_update(
 ) -> None:
     model, training, _ = arranged(prose, updates=1000, **SMALL)
     taken = iter((0.15,))
-    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken, 0.002))
+    monkeypatch.setattr(trial, "timed", lambda work, size: next(taken, 0.002))
     assert Trial(prose, model, training).seconds_of_an_update(-1.0) < 0.1
 
 
 def test_an_update_that_is_disturbed_is_measured_again(prose: Text, monkeypatch: pytest.MonkeyPatch) -> None:
     model, training, _ = arranged(prose, updates=1000, **SMALL)
     taken = iter((0.001, 0.9))  # a step, and the first update
-    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken, 0.002))
+    monkeypatch.setattr(trial, "timed", lambda work, size: next(taken, 0.002))
     assert Trial(prose, model, training).seconds_of_an_update(60) == 0.002
 
 
@@ -128,7 +130,7 @@ def test_samples_and_evaluations_on_the_way_are_counted(prose: Text) -> None:
     model, training, _ = arranged(prose, updates=1000, validation=0.5, **SMALL)
     trial = Trial(prose, model, training)
     trial.reading, trial.writing = (0.0, 1.0), (0.0, 100.0)
-    lane = calibration.EARLY + round(len(prose) * 0.5)
+    lane = EARLY + round(len(prose) * 0.5)
     for updates, samples, evaluations in ((1, 1, 1), (15, 10, 15), (1e6, 10, 20)):
         assert trial.seconds_on_the_way(updates) == 900 * samples + lane * evaluations
     assert Trial(prose, model, replace(training, validation=0.0)).seconds_on_the_way(9) > 0
@@ -199,7 +201,7 @@ def test_a_step_that_other_programs_disturb_is_not_believed(
 ) -> None:
     model, training, _ = arranged(prose, updates=1000, **SMALL)
     taken = iter((0.5, 0.001, 0.4))
-    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken, 0.002))
+    monkeypatch.setattr(trial, "timed", lambda work, size: next(taken, 0.002))
     assert Trial(prose, model, training).seconds_of_an_update(60) < 0.01
 
 
@@ -208,7 +210,7 @@ def test_a_step_that_takes_a_good_part_of_the_time_is_not_made_again(
 ) -> None:
     model, training, _ = arranged(prose, updates=1000, **SMALL)
     taken = iter((9.0,))
-    monkeypatch.setattr(calibration, "timed", lambda work, size: next(taken))
+    monkeypatch.setattr(trial, "timed", lambda work, size: next(taken))
     assert Trial(prose, model, training).seconds_of_an_update(60) > 60
 
 

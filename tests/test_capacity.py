@@ -7,25 +7,26 @@ from typing import Any
 
 import pytest
 
-from hornbook import calibration, capacity
-from hornbook.calibration import Trial, arranged, possible
+from hornbook import capacity, trial
+from hornbook.calibration import arranged, possible
 from hornbook.capacity import memory, seconds_of_saving, seconds_of_the_start
 from hornbook.errors import SettingError
 from hornbook.fluent import advise
 from hornbook.sizing import MEASURABLE
 from hornbook.text import Text
+from hornbook.trial import Trial
 
 
 @pytest.fixture
 def unmade(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network of more units than are measured may be made."""
-    make = calibration.noise
+    make = trial.noise
 
     def small(model: Any, training: Any) -> Any:
         assert model.hidden <= MEASURABLE, "made"
         return make(model, training)
 
-    monkeypatch.setattr(calibration, "noise", small)
+    monkeypatch.setattr(trial, "noise", small)
 
 
 @pytest.mark.parametrize(

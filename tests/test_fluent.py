@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hornbook import Run, SettingError, Text, read_text, resume, train, train_events
 from hornbook.advice import Advice
-from hornbook.calibration import Trial, arranged, possible
+from hornbook.calibration import arranged, possible
 from hornbook.cli.display import Display
 from hornbook.cli.main import app
 from hornbook.cli.words import as_typed
@@ -33,6 +33,7 @@ from hornbook.sizing import (
     straight,
 )
 from hornbook.streams import Streams
+from hornbook.trial import Trial
 
 
 def of(characters: int, kinds: int = 60) -> Text:

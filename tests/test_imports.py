@@ -50,6 +50,7 @@ FLOORS: list[set[str]] = [
         "selection",
         "excerpts",
         "capacity",
+        "trial",
         "calibration",
         "evaluation",
         "dynamic",

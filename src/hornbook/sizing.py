@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hornbook.advice import Advice, amount_words, keywords
-from hornbook.calibration import OF_AN_UPDATE, SMALLER, Trial, check_room, lengths, of, possible
+from hornbook.calibration import OF_AN_UPDATE, SMALLER, check_room, lengths, possible
 from hornbook.capacity import seconds_of_the_start
 from hornbook.config import ModelSettings, TrainingSettings, settings
 from hornbook.engines import why_not_mixed
 from hornbook.parameters import multiplied
 from hornbook.streams import Streams
 from hornbook.text import Text
+from hornbook.trial import Trial, of
 
 LEARNING = 0.95  # of the time left; samples and evaluations have the rest
 THOROUGH = 200.0  # seconds that are planned by one second of measuring, and longer times too
