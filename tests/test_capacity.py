@@ -12,7 +12,7 @@ from hornbook.calibration import arranged, possible
 from hornbook.capacity import memory, seconds_of_saving, seconds_of_the_start
 from hornbook.errors import SettingError
 from hornbook.fluent import advise
-from hornbook.sizing import MEASURABLE
+from hornbook.reach import MEASURABLE
 from hornbook.text import Text
 from hornbook.trial import Trial
 

@@ -19,19 +19,8 @@ from hornbook.events import Logged
 from hornbook.facade import train_into
 from hornbook.fluent import HIGHEST, MOST_DECAY, RATE, advise
 from hornbook.parameters import multiplied
-from hornbook.sizing import (
-    EPOCHS,
-    FRESH,
-    LEAST,
-    MEASURABLE,
-    MIXED,
-    READ,
-    ROUNDS,
-    SIZES,
-    TWICE,
-    in_layers,
-    straight,
-)
+from hornbook.reach import EPOCHS, FRESH, LEAST, MEASURABLE, READ, TWICE, in_layers, straight
+from hornbook.sizing import MIXED, ROUNDS, SIZES
 from hornbook.streams import Streams
 from hornbook.trial import Trial
 
@@ -52,9 +41,16 @@ def advised(text: Text, **changes):
     return chosen, possible(text, **rest)
 
 
+def beside_nothing(monkeypatch):
+    """A machine on which samples, evaluations and the end take no time, however busy this one is."""
+    monkeypatch.setattr(Trial, "seconds_of_the_end", lambda trial: 0.0)
+    monkeypatch.setattr(Trial, "seconds_on_the_way", lambda trial, updates: 0.0)
+
+
 @pytest.fixture
 def speed(monkeypatch):
-    """A machine on which an update of the trial takes so many seconds."""
+    """A machine on which an update of the trial takes so many seconds, and all else none."""
+    beside_nothing(monkeypatch)
 
     def takes(seconds: float) -> None:
         monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: seconds)
@@ -287,7 +283,7 @@ def test_the_figures_are_rehearsed_once(tmp_path, monkeypatch, speed, command):
         monkeypatch.setattr(name, lambda name=name: rehearsals.append(name) or 0.0)
     monkeypatch.setattr("hornbook.facade.loss_figure", lambda *_: [])
     speed(1e-3)
-    how = {"preset": "fluent", "minutes": 0.05, "hidden": 4, "layers": 1, "engine": "reference"}
+    how = {"preset": "fluent", "minutes": 1, "hidden": 4, "layers": 1, "engine": "reference"}
     (tmp_path / "page.txt").write_text("a sentence like any other, and another one.\n" * 5)
     if command:
         typed = [part for name, value in how.items() for part in (f"--{name}", str(value))]
@@ -504,6 +500,7 @@ def test_the_rate_of_u_follows_a_rate_that_is_set():
 @pytest.fixture
 def mixed(monkeypatch):
     """A processor on which mixed is so many times as fast as float32, by the units of a layer."""
+    beside_nothing(monkeypatch)
 
     def faster(gain, seconds: float = 1.0) -> None:
         def takes(trial: Trial, left: float) -> float:

@@ -69,6 +69,7 @@ FLOORS: list[set[str]] = [
         "recorder",
         "continuing",
         "advice",
+        "reach",
         "sizing",
         "fluent",
         "yardsticks",

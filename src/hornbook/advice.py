@@ -33,6 +33,11 @@ def amount_words(number: float) -> str:
     return f"{whole:,} character{'s' * (whole != 1)}"
 
 
+def digits(number: float) -> str:
+    """A number in three digits or more."""
+    return f"{number:,.0f}" if number >= 1000 else f"{number:.3g}"
+
+
 def keywords(settings: Mapping[str, Any]) -> str:
     """Settings as the keywords of a call, each in backquotes, which the command line shows as flags."""
     return " ".join(f"`{name}={value!r}`" for name, value in settings.items())

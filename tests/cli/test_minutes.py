@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from hornbook import Run, read_text, train
+from hornbook.reach import LEAST
 from hornbook.run_files import plan_row, read_plan
-from hornbook.sizing import LEAST
 
 SMALL = ("--hidden", 8, "--seq-len", 5, "--sample-length", 20, "--validation", 0.1, "--quiet")
 TIMES = ("seconds", "characters_per_second", "updates_per_second")
