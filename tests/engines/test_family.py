@@ -6,6 +6,7 @@ Whatever is in the registries is covered. One layer and the classic optimizers s
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -170,8 +171,7 @@ def test_dropout_leaves_out_its_share_of_each_layers_outputs_and_makes_up_for_it
     T, B, H = training.seq_len, training.streams, model.hidden
     x, y = Streams.of(len(prose), training).read(prose.ids, 0)
     masks = masks_of(training, model.layers, T, B, H)
-    p = problem(cell, H, model.vocabulary, T, B, model.layers)
-    p.x[...], p.y[...], p.dstate[...] = x, y, 0
+    p = replace(problem(cell, H, model.vocabulary, T, B, model.layers), x=x, y=y)
     named = views(model, before.parameters)
     loss, _ = textbook(p, named, before.hidden, masks)
     assert result.losses[0] == pytest.approx(loss, rel=1e-12)
