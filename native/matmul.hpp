@@ -72,10 +72,11 @@ template <class Real, int C, int N, bool Turned>
 void blocks(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, const Real* b, Size ldb,
             Size rows, Size depth) {
     using Of = Blocks<Real, C, N, Turned>;
-    const Size parts = (rows + Of::most - 1) / Of::most;
-    for (Size i = 0; i < parts; ++i) {
-        const Size r = share(rows, parts, i), n = share(rows, parts, i + 1) - r;
-        Of::of(n)(out + r * ldo, ldo, bias, a + (Turned ? r : r * lda), lda, b, ldb, depth);
+    const Division in(rows, Of::most);
+    for (Size i = 0; i < in.parts; ++i) {
+        const Size n = in.width(i);
+        Of::of(n)(out, ldo, bias, a, lda, b, ldb, depth);
+        out += n * ldo, a += n * (Turned ? 1 : lda);
     }
 }
 
@@ -91,11 +92,11 @@ template <class Real, bool Turned>
 void multiply(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, const Real* b, Size ldb,
               Size rows, Size depth, Size vectors) {
     constexpr int N = Lanes<Real>;
-    const Size parts = (vectors + BlockVectors - 1) / BlockVectors;
-    for (Size i = 0; i < parts; ++i) {
-        const Size c = share(vectors, parts, i), n = share(vectors, parts, i + 1) - c;
-        const auto run = blocks_of<Real, N, Turned>(n);
-        run(out + c * N, ldo, bias ? bias + c * N : nullptr, a, lda, b + c * N, ldb, rows, depth);
+    const Division in(vectors, BlockVectors);
+    for (Size i = 0; i < in.parts; ++i) {
+        const Size c = in.first(i) * N;
+        const auto run = blocks_of<Real, N, Turned>(in.width(i));
+        run(out + c, ldo, bias ? bias + c : nullptr, a, lda, b + c, ldb, rows, depth);
     }
 }
 

@@ -29,7 +29,7 @@ template <class Real> struct NetworkOutput {
 
     // o = x V + c
     void foretell(const NetworkWeights<Real>& weights, const Real* x, Size rows, Pair* pairs) {
-        multiply<Real>({o, at.ld_v, weights.c, 0}, x, at.ld_h, weights.V, 0, weights.V.in.panels, rows, at.H,
+        multiply<Real>({o, at.ld_v, weights.c, 0}, x, at.ld_h, weights.V, 0, weights.V.in.parts, rows, at.H,
                        pairs);
     }
 
@@ -142,7 +142,7 @@ template <class Real> class NetworkGradients {
 
     // dh (rows from `row` on) = d @ w
     void back_to(Size row, Rows<Real> d, const Packed<Real>& w, Size rows, Size depth) {
-        multiply<Real>(Target<Real>::fresh(dh + row * at().ld_h, at().ld_h), d.at, d.ld, w, 0, w.in.panels,
+        multiply<Real>(Target<Real>::fresh(dh + row * at().ld_h, at().ld_h), d.at, d.ld, w, 0, w.in.parts,
                        rows, depth, window.pairs);
     }
 

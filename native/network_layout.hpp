@@ -112,11 +112,11 @@ template <class Real> class NetworkWeights {
         Size task = 0;
         const auto mine = [&] { return task++ % parts == part; };
         const auto straight = [&](Packed<Real>& to, Size from, Size row) {
-            for (Size p = 0; p < to.in.panels; ++p)
+            for (Size p = 0; p < to.in.parts; ++p)
                 if (mine()) to.pack(p, parameters + from, row);
         };
         const auto turned = [&](Packed<Real>& to, Size from, Size row) {
-            for (Size p = 0; p < to.in.panels; ++p)
+            for (Size p = 0; p < to.in.parts; ++p)
                 if (mine()) to.pack_turned(p, parameters + from, row);
         };
         for (Size l = 0; l < at.L; ++l) {

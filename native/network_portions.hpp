@@ -37,7 +37,7 @@ template <class Real> class Portion {
             pack(layers_.back().W, at_.layers[size_t(l)].W);
             if (l > 0) pack(layers_.back().U, at_.layers[size_t(l)].U);
         }
-        for (Size p = 0; p < V_.in.panels; ++p) V_.pack(p, weights.block + at_.V + symbols_.first, at_.ld_v);
+        for (Size p = 0; p < V_.in.parts; ++p) V_.pack(p, weights.block + at_.V + symbols_.first, at_.ld_v);
     }
 
     // h[1 - now], c[1 - now] = cell(x U + b, h[now] W, c[now]) for the units of the portion
@@ -82,7 +82,7 @@ template <class Real> class Portion {
             std::copy_n(weights_.block + from + row * at_.ld_w + gate * at_.n + units_.first, m,
                         gathered + i * m);
         }
-        for (Size p = 0; p < to.in.panels; ++p) to.pack(p, gathered, g);
+        for (Size p = 0; p < to.in.parts; ++p) to.pack(p, gathered, g);
     }
 
     // a = b, and in the first layer a row of U besides
@@ -101,7 +101,7 @@ template <class Real> class Portion {
     // other as the product comes to them.
     void add(Real* out, Rows<Real> h, const Packed<Real>& w) {
         for (Size i = 0; i < at_.n; i += 64 / Size(sizeof(Real))) __builtin_prefetch(h.at + i);
-        multiply<Real>(Target<Real>::onto(out, 0), h.at, h.ld, w, 0, w.in.panels, 1, at_.H, pairs_);
+        multiply<Real>(Target<Real>::onto(out, 0), h.at, h.ld, w, 0, w.in.parts, 1, at_.H, pairs_);
     }
 };
 

@@ -84,7 +84,7 @@ template <class Real> class Differentiator {
 
     void back(const NetworkWeights<Real>& weights, Size l, Size from, Size to, Size first, Size last,
               bool whole) {
-        const Size panels = weights.layers[size_t(l)].W_turned.in.panels,
+        const Size panels = weights.layers[size_t(l)].W_turned.in.parts,
                    some = last - first == 1 ? panels : 1;
         for (Size t = to - 1; t >= from; --t) {
             each(first, last, [&](Shard<Real>& shard) { shard.gradients.step_back(l, t); });

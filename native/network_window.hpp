@@ -78,7 +78,7 @@ template <class Real> class NetworkWindow {
         }
         if (l == 0) return;
         const Packed<Real>& U = weights.layers[size_t(l)].U;
-        multiply<Real>({out.at, out.ld, b, 0}, output(l - 1, from).at, at.ld_h, U, 0, U.in.panels, rows, at.H,
+        multiply<Real>({out.at, out.ld, b, 0}, output(l - 1, from).at, at.ld_h, U, 0, U.in.parts, rows, at.H,
                        pairs);
     }
 
@@ -129,7 +129,7 @@ template <class Real> class NetworkWindow {
 template <class Real, class Each>
 void walk(const NetworkWeights<Real>& weights, Size l, Size from, Size to, bool one, Each each) {
     each([&](NetworkWindow<Real>& window) { window.inputs(weights, l, from, to); });
-    const Size panels = weights.layers[size_t(l)].W.in.panels, some = one ? panels : 1;
+    const Size panels = weights.layers[size_t(l)].W.in.parts, some = one ? panels : 1;
     for (Size t = from; t < to; ++t) {
         for (Size p = 0; p < panels; p += some)
             each([&](NetworkWindow<Real>& window) { window.recur(weights, l, t, p, p + some); });

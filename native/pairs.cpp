@@ -54,12 +54,12 @@ void multiply_pairs(Target<float> out, const float* a, Size a_row, const Packed<
 void multiply_pairs_turned(Target<float> g, const float* a, Size a_row, const float* d, Size d_row, Size rows,
                            Size columns, Size depth, TurnedRoom<float>& room) {
     constexpr Size N = Lanes<float>;
-    const Division in(columns / N);
+    const Division in(columns / N, TileVectors);
     const Size wide = round_up<float>(rows);
     for (Size k = 0; k < depth; k += DepthMost) {
         const Size some = std::min(DepthMost, depth - k), pairs = (some + 1) / 2;
         pair_rows(room.pairs, wide, a + k * a_row, a_row, some, wide);
-        for (Size p = 0; p < in.panels; ++p) {
+        for (Size p = 0; p < in.parts; ++p) {
             const Size column = in.first(p) * N, width = in.width(p) * N;
             pair_rows(room.pairs_panel, width, d + k * d_row + column, d_row, some, width);
             multiply_panel<float, Pair>(g.shifted(0, column), {room.pairs, 1, wide}, room.pairs_panel,

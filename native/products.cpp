@@ -72,10 +72,10 @@ void multiply_turned(Target<Real> g, const Real* a, Size a_row, const Real* d, S
         }
         if (mixed) return multiply_pairs_turned(g, a, a_row, d, d_row, rows, columns, depth, room);
     }
-    const Division in(columns / Lanes<Real>);
+    const Division in(columns / Lanes<Real>, TileVectors);
     for (Size k = 0; k < depth; k += DepthMost) {
         const Size some = std::min(DepthMost, depth - k);
-        for (Size p = 0; p < in.panels; ++p) {
+        for (Size p = 0; p < in.parts; ++p) {
             const Size column = in.first(p) * Lanes<Real>;
             copy_panel<Real>(room.panel, d + k * d_row + column, d_row, some, in.width(p));
             multiply_panel<Real, Real>(g.shifted(0, column), {a + k * a_row, 1, a_row}, room.panel,

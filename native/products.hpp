@@ -43,24 +43,13 @@ template <class Real> struct Target {
     }
 };
 
-// How a matrix of `vectors` vectors a row is divided into panels: as evenly as can be, the wider ones first.
-struct Division {
-    Size vectors = 0, panels = 0, narrow = 0, wider = 0;
-    Division() = default;
-    explicit Division(Size vectors_, Size widest = TileVectors)
-        : vectors(vectors_), panels((vectors_ + widest - 1) / widest), narrow(panels ? vectors_ / panels : 0),
-          wider(panels ? vectors_ % panels : 0) {}
-    Size first(Size panel) const { return panel * narrow + std::min(panel, wider); }  // its first vector
-    Size width(Size panel) const { return narrow + (panel < wider); }                 // its vectors
-};
-
 // A packed matrix (depth, columns), depth and columns multiples of Lanes.
 template <class Real> struct Packed {
     Size depth;
-    Division in;
+    Division in;  // of a row into panels
     Mixed mixed;
-    Buffer<Real> panels;  // (in.panels, depth, in.width * Lanes), where products are not mixed
-    Buffer<Pair> pairs;   // (in.panels, pairs_of(depth), in.width * Lanes), where they are; zeros fill it up
+    Buffer<Real> panels;  // (in.parts, depth, in.width * Lanes), where products are not mixed
+    Buffer<Pair> pairs;   // (in.parts, pairs_of(depth), in.width * Lanes), where they are; zeros fill it up
     Packed(Size depth_, Size columns, Mixed mixed_, Size widest = TileVectors)
         : depth(depth_), in(columns / Lanes<Real>, widest), mixed(mixed_), panels(!mixed * depth_ * columns),
           pairs(mixed * pairs_of(depth_) * columns) {}

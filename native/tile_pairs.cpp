@@ -165,13 +165,13 @@ void multiply_by_tiles(Target<float> out, const float* a, Size a_row, const Pack
 
 void multiply_by_tiles_turned(Target<float> g, const float* a, Size a_row, const float* d, Size d_row,
                               Size rows, Size columns, Size depth, TurnedRoom<float>& room) {
-    const Division in(columns / Side);
+    const Division in(columns / Side, TileVectors);
     constexpr Size row = pairs_row(DepthMost);
     for (Size k = 0; k < depth; k += DepthMost) {
         const Size some = std::min(DepthMost, depth - k), pairs = (some + 1) / 2,
                    stretches = stretches_of(some);
         pair_rows_turned(room.pairs, row, a + k * a_row, a_row, some, round_up<float>(rows));
-        for (Size p = 0; p < in.panels; ++p) {
+        for (Size p = 0; p < in.parts; ++p) {
             const Size column = in.first(p) * Side, width = in.width(p) * Side;
             pair_rows(room.pairs_panel, width, d + k * d_row + column, d_row, some, width);
             std::fill(room.pairs_panel + pairs * width, room.pairs_panel + stretches * Side * width, Pair(0));

@@ -56,11 +56,11 @@ Tile<Real, In> pick(Size rows, std::integer_sequence<int, R...>) {
 template <class Real, class In, int C>
 void tiles(Target<Real> out, Operand<In> a, const In* panel, Size rows, Size depth) {
     constexpr int most = rows_of_tile(C);
-    const Size parts = (rows + most - 1) / most;
-    for (Size i = 0; i < parts; ++i) {
-        const Size r = share(rows, parts, i), n = share(rows, parts, i + 1) - r;
-        pick<Real, In, C>(n, std::make_integer_sequence<int, most>{})(
-            out.shifted(r, 0), {a.at + r * a.row, a.row, a.step}, panel, depth);
+    const Division in(rows, most);
+    for (Size i = 0; i < in.parts; ++i) {
+        const Size n = in.width(i);
+        pick<Real, In, C>(n, std::make_integer_sequence<int, most>{})(out, a, panel, depth);
+        out = out.shifted(n, 0), a.at += n * a.row;
     }
 }
 
