@@ -67,6 +67,7 @@ FLOORS: list[set[str]] = [
         "checkpoints",
         "folders",
         "recorder",
+        "hindsight",
         "continuing",
         "advice",
         "reach",

@@ -21,7 +21,7 @@ from hornbook.errors import NotFiniteError, PlaceError, RunFolderError, SettingE
 from hornbook.events import Best, Lanes
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
-from hornbook.recorder import Recorder, early_best
+from hornbook.recorder import Recorder
 from hornbook.training import training_events
 
 TEXT = Text.from_string("the cat sat on the mat " * 20, name="cats")
@@ -401,47 +401,3 @@ def test_a_folder_that_became_a_file_is_a_storage_error(recorder):
     recorder.folder.touch()
     with pytest.raises(StorageError, match="cannot be written: Not a directory"):
         keep(recorder, Sampled(0, "abc"))
-
-
-# What to say of a short run
-
-
-@pytest.mark.parametrize(("update", "told"), [(0, False), (1, True), (100, True), (101, False)])
-def test_a_best_update_among_the_first_hundred_is_told(update, told):
-    losses = {"first_loss": 90.0, "last_smooth_loss": 80.0}
-    assert bool(early_best({"best_update": update, **losses})) is told
-
-
-KEPT = {"best_by": "validation", "validation": {"nats_per_character": 1.5}, "finished": True}
-
-
-def test_a_best_update_in_the_first_fifth_of_a_run_that_holds_something_out_is_told():
-    told = early_best({"best_update": 210, "updates": 1599, **KEPT})
-    assert told.startswith("the best model is of update 210 of 1,599: ")
-    assert told.endswith("writes with hornbook sample --which last")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"best_update": 400},
-        {"updates": 1000},
-        {"validation": None},
-        {"best_by": "smooth loss"},
-        {"finished": False},
-        {"stopped_early": True},
-    ],
-    ids=str,
-)
-def test_it_is_not_told_where_the_best_update_is_late_or_the_run_was_ended(other):
-    assert early_best({"best_update": 210, "updates": 1599, **KEPT, **other}) == ""
-
-
-def test_a_run_that_ended_worse_than_it_began_is_told_so():
-    assert "diverged" in early_best({"best_update": 3, "first_loss": 90.0, "last_smooth_loss": 140.0})
-
-
-@pytest.mark.parametrize("missing", ["first_loss", "last_smooth_loss"])
-def test_a_short_run_without_one_of_the_two_losses_is_told_as_short(missing):
-    summary = {"best_update": 3, "first_loss": 90.0, "last_smooth_loss": 140.0, missing: None}
-    assert "too short" in early_best(summary)

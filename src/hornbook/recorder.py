@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from hornbook.checkpoints import counters, row_of, write_checkpoint
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.events import (
-    VALIDATION_LOSS,
     Checkpoint,
     Event,
     Finished,
@@ -30,46 +29,6 @@ from hornbook.run_files import METRICS, PLAN, SAMPLES, SUMMARY, digest_of, plan_
 from hornbook.storage import append_line, storing, sync, write_json, write_whole
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
-
-EARLY = 100
-PART = 5  # of a run, in the first of which the best update is remarkable where something is held out
-DIVERGED = 1.5  # times the first loss
-
-
-def early_best(summary: Mapping[str, Any]) -> str:
-    """What to say of a run that ended worse than it began, or whose best update is among its first
-    hundred or in the first fifth of it; empty otherwise. A run that goes on from another began with a loss
-    that is no measure."""
-    if summary["best_update"] > EARLY:
-        return left_behind(summary)
-    if not summary["best_update"]:
-        return ""
-    if summary.get("from"):
-        return (
-            f"the best update is {summary['best_update']}, among the first {EARLY}: going on has not lowered "
-            "the loss so far; give it more `updates` or `minutes`, or a lower `lr`"
-        )
-    first, last = summary["first_loss"], summary["last_smooth_loss"]
-    if first is not None and last is not None and last > DIVERGED * first:
-        return "the loss ended above where it began: the training diverged; give it a lower `lr`"
-    return (
-        f"the best update is {summary['best_update']}, among the first {EARLY}: the run is too short "
-        "for its best model to mean much; give it more `updates` or `minutes`"
-    )
-
-
-def left_behind(summary: Mapping[str, Any]) -> str:
-    """What to say of a run to its planned end that was best on what is held out in its first fifth; empty
-    otherwise."""
-    best, updates = summary["best_update"], summary.get("updates", 0)
-    whole = summary.get("finished") and not summary.get("stopped_early")
-    chosen = summary.get("validation") and summary.get("best_by") == VALIDATION_LOSS
-    if not (whole and chosen and PART * best <= updates):
-        return ""
-    return (
-        f"the best model is of update {best:,} of {updates:,}: after that the loss on what is held out did "
-        "not fall any more; the last model, which has read more, writes with hornbook sample --which last"
-    )
 
 
 class Recorder:

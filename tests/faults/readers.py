@@ -9,7 +9,7 @@ from hornbook.agreement import check_same
 from hornbook.checkpoints import last_checkpoint
 from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
-from hornbook.recorder import early_best
+from hornbook.hindsight import early_best
 from hornbook.remains import recorded, sound_summary
 from hornbook.resuming import finished, spent
 from hornbook.run_files import most_bytes

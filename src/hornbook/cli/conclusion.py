@@ -19,7 +19,7 @@ SIGNALLED = 128  # and the signal's number, is the exit code
 def conclude(run: Run, silent: bool, signal: int) -> None:
     """What was reached, what the best model writes, and what to do next. Where a signal has stopped the
     training, exits with 128 and its number: 130 after Ctrl-C."""
-    from hornbook.recorder import early_best
+    from hornbook.hindsight import early_best
 
     summary = run.summary
     warning = early_best(summary)
