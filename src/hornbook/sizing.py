@@ -82,11 +82,13 @@ def scarce(advice: Advice, reach: Reach, size: ModelSettings) -> str:
 
 
 def limit(advice: Advice, reach: Reach, size: ModelSettings) -> None:
-    """Advise that a short text ends a training by time, where it would."""
-    enough = reach.in_time(size) <= reach.most
-    if "minutes" not in advice.given or "most_epochs" in advice.said or enough:
+    """Advise how often a training by time may read its text, even where it is not foretold that it comes so
+    far: the measurement may have been disturbed. Why is told where it would end early."""
+    if "minutes" not in advice.given or "most_epochs" in advice.said:
         return
     often = advice.given["most_epochs"] = reach.most / reach.epoch
+    if reach.in_time(size) <= reach.most:
+        return
     why = f"it goes through the text {EPOCHS} times at most, since what is read more often is learnt by heart"
     if often > EPOCHS:
         best = "the best model is chosen on the way, by what is held out"
