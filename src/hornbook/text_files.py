@@ -195,6 +195,12 @@ def as_bytes(blocks: Iterator[bytes]) -> Iterator[Codes]:
     return (np.frombuffer(block, dtype=np.uint8) for block in blocks)
 
 
+def likely(beginning: bytes) -> str:
+    """An encoding that a file may have: that of its byte order mark, or one that any bytes fit."""
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return "utf-16" if beginning.startswith(marks) else "latin-1"
+
+
 def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterator[Codes]:
     """Blocks decoded; the last one is empty. Raises TextError where a byte does not fit."""
     decoder = codecs.getincrementaldecoder(manner.encoding)()
@@ -209,7 +215,8 @@ def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterat
             at = offset - pending + getattr(error, "start", 0)
             raise TextError(
                 f"{named(label)} is not {manner.encoding}: the byte at offset {at:,} does not fit; name its "
-                "encoding, for example `encoding='latin-1'`, or train on it with `tokens='bytes'`"
+                f"encoding, for example `encoding='{likely(b'' if offset else block)}'`, or train on it with "
+                "`tokens='bytes'`"
             ) from error
         offset += len(block)
         if first and text:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hornbook import text_files
+from hornbook.errors import TextError
 from hornbook.text import read_text
 
 AWKWARD = st.text(st.sampled_from("a\r\n\0é字😀\ufeff"), min_size=1, max_size=12)
@@ -57,6 +58,21 @@ def test_a_byte_order_mark_is_dropped_wherever_the_blocks_end(
     path = tmp_path / "marked.txt"
     path.write_bytes((marks + "字é\r\nz").encode(encoding))
     assert read_text(path, encoding=encoding)[:] == "字é\nz"
+
+
+@pytest.mark.parametrize(
+    ("begins", "likely"),
+    [
+        ("\ufeff".encode("utf-16-le"), "utf-16"),
+        ("\ufeff".encode("utf-16-be"), "utf-16"),
+        (b"caf\xe9", "latin-1"),
+    ],
+)
+def test_the_encoding_that_a_file_may_have_is_named(tmp_path: Path, begins: bytes, likely: str) -> None:
+    path = tmp_path / "other.txt"
+    path.write_bytes(begins + b"a\x00b\x00")
+    with pytest.raises(TextError, match=f"for example `encoding='{likely}'`"):
+        read_text(path)
 
 
 def test_a_byte_order_mark_inside_a_text_is_a_character(tmp_path: Path) -> None:
