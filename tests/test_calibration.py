@@ -85,8 +85,8 @@ def test_minutes_that_are_not_enough_for_an_update_are_refused(
     monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
     with pytest.raises(
         SettingError,
-        match=r"of `minutes=1` \d+\.\d s are left .* an update takes about 70 s here; give more minutes, "
-        "or a smaller `hidden`, `layers`, `streams` or `seq_len`$",
+        match=r"`minutes=1` leaves \d+\.\d s for training, but an update takes about 70 s here; "
+        "give more minutes, or a smaller `hidden`, `layers`, `streams` or `seq_len`$",
     ):
         arranged(prose, minutes=1, **SMALL)
 

@@ -185,8 +185,8 @@ def check_fits(
     names = [f"`{name}`" for name in smaller]
     advice = f", or a smaller {', '.join(names[:-1])} or {names[-1]}" if names else ""
     raise SettingError(
-        f"of `minutes={minutes:g}` {left:.1f} s are left for training, and {what} takes about "
-        f"{seconds:.2g} s here; give more minutes{advice}"
+        f"`minutes={minutes:g}` leaves {left:.1f} s for training, but {what} takes about {seconds:.2g} s "
+        f"here; give more minutes{advice}"
     )
 
 
