@@ -68,7 +68,7 @@ def test_it_is_resumed_to_the_bit(hornbook, run, new, checkpoint):
 def test_going_on_in_vain_is_told_and_is_not_called_divergence(hornbook, run, book):
     told = hornbook("train", book, "--from", run, *FLAGS, "--lr", 5, "--warmup", 0, "--out", "a")
     assert told.code == 0
-    assert "going on has not lowered the loss: it was lowest at update" in told.err
+    assert "going on has not lowered the loss so far" in told.err
     assert "diverged" not in told.err
 
 

@@ -126,6 +126,21 @@ def test_fluent_trains_on_a_page(hornbook, folder, story):
     assert run.summary["updates"] <= 1.1 * LEAST
 
 
+@pytest.mark.parametrize(("often", "told"), [(0.1, True), (0, False)])
+def test_a_training_that_has_read_its_text_as_often_as_it_may_says_why_it_ended(hornbook, book, often, told):
+    how = ("--hidden", 8, "--seq-len", 5, "--updates", 40, "--quiet", "--out", "a")
+    assert hornbook("train", book, *how).code == 0
+    config = Path("a/config.toml").read_text(encoding="utf-8")
+    length = {"minutes = 0.0": "minutes = 0.1", "most_epochs = 0.0": f"most_epochs = {often:.1f}"}
+    for old, new in length.items():
+        assert old in config
+        config = config.replace(old, new)
+    Path("by_time.toml").write_text(config, encoding="utf-8")
+    said = hornbook("train", "--config", "by_time.toml", "--minutes", 0.1, "--out", "b")
+    assert said.code == 0
+    assert ("ended early: the text was read 0.1 times, as often as" in said.out) is told
+
+
 def test_minutes_are_not_offered_to_a_run_that_has_read_its_text_as_often_as_it_may(hornbook, refused, book):
     how = {"hidden": 8, "seq_len": 5, "minutes": 0.5, "most_epochs": 0.1}
     train(read_text(book), out="a", quiet=True, **how)

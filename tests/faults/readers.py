@@ -9,7 +9,7 @@ from hornbook.agreement import check_same
 from hornbook.checkpoints import last_checkpoint
 from hornbook.cli.runs import row_of, words
 from hornbook.errors import InputError
-from hornbook.hindsight import early_best
+from hornbook.hindsight import warning_of
 from hornbook.remains import recorded, sound_summary
 from hornbook.resuming import finished, spent
 from hornbook.run_files import most_bytes
@@ -21,7 +21,7 @@ def read_run(folder: Path) -> int:
     steps = (
         lambda run: words(row_of(run.folder)),
         lambda run: told(run.config, run.summary),
-        lambda run: run.summary and early_best(run.summary),
+        lambda run: run.summary and warning_of(run.summary),
         lambda run: (run.metrics, run.samples, recorded(run.folder), finished(run)),
         lambda run: run.model().sample(5),
         lambda run: run.model("last").sample(5),

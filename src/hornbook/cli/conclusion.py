@@ -19,10 +19,10 @@ SIGNALLED = 128  # and the signal's number, is the exit code
 def conclude(run: Run, silent: bool, signal: int) -> None:
     """What was reached, what the best model writes, and what to do next. Where a signal has stopped the
     training, exits with 128 and its number: 130 after Ctrl-C."""
-    from hornbook.hindsight import early_best
+    from hornbook.hindsight import warning_of
 
     summary = run.summary
-    warning = early_best(summary)
+    warning = warning_of(summary)
     if warning:
         warn(warning)
     if not silent:
@@ -40,6 +40,7 @@ def conclude(run: Run, silent: bool, signal: int) -> None:
 def tell(run: Run, summary: dict[str, Any]) -> None:
     """The figures and the passage of a run."""
     from hornbook.cli.words import loss_words
+    from hornbook.lengthening import most_of
     from hornbook.smoothing import first_share
 
     if None in (summary["best_smooth_loss"], summary["last_smooth_loss"]):
@@ -67,6 +68,11 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
     if summary["stopped_early"]:
         patience = run.config.training.patience
         print(f"ended early: {counted(patience, 'evaluation')} without a new best (--patience {patience})")
+    elif run.config.training.minutes and summary["updates"] == most_of(run):
+        often = f"{run.config.training.most_epochs:,.4g}"
+        print(
+            f"ended early: the text was read {often} times, as often as a training by time may (most_epochs)"
+        )
     more = f"hornbook sample {for_shell(run.folder)} --temperature 0.7"
     print(printable(f"kept in {run.folder}   more text: {more}"))
 
