@@ -25,6 +25,13 @@ BUILT_IN = "python-reference"
 BLOCK_BYTES = 1 << 18  # so few that a block's characters stay in the processor's cache
 MOST_PENDING = 1 << 20  # bytes whose character has no end yet: they are decoded again with each block
 BYTE_ORDER_MARK = "\ufeff"
+MARKS = (  # that of UTF-32 begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+LONGEST_MARK = 4  # bytes
 NO_ENCODINGS = ("idna", "punycode", "undefined")  # of names, in the square of their length; of nothing
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
@@ -195,17 +202,19 @@ def as_bytes(blocks: Iterator[bytes]) -> Iterator[Codes]:
     return (np.frombuffer(block, dtype=np.uint8) for block in blocks)
 
 
-def likely(beginning: bytes) -> str:
-    """An encoding that a file may have: that of its byte order mark, or one that any bytes fit."""
-    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return "utf-16" if beginning.startswith(marks) else "latin-1"
+def likely(beginning: bytes, refused: str) -> str:
+    """An encoding to try in place of one that was refused: that of the file's byte order mark, else one that
+    any bytes fit."""
+    name = next((name for mark, name in MARKS if beginning.startswith(mark)), "latin-1")
+    return "latin-1" if codecs.lookup(refused).name.startswith(name) else name
 
 
 def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterator[Codes]:
     """Blocks decoded; the last one is empty. Raises TextError where a byte does not fit."""
     decoder = codecs.getincrementaldecoder(manner.encoding)()
-    offset, first, held = 0, True, ""
+    offset, first, held, beginning = 0, True, "", b""
     for block in blocks:
+        beginning = beginning or block[:LONGEST_MARK]
         pending = len(decoder.getstate()[0])
         try:
             if pending > MOST_PENDING:
@@ -215,8 +224,8 @@ def as_characters(blocks: Iterator[bytes], label: str, manner: Manner) -> Iterat
             at = offset - pending + getattr(error, "start", 0)
             raise TextError(
                 f"{named(label)} is not {manner.encoding}: the byte at offset {at:,} does not fit; name its "
-                f"encoding, for example `encoding='{likely(b'' if offset else block)}'`, or train on it with "
-                "`tokens='bytes'`"
+                f"encoding, for example `encoding='{likely(beginning, manner.encoding)}'`, or train on it "
+                "with `tokens='bytes'`"
             ) from error
         offset += len(block)
         if first and text:

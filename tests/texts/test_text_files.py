@@ -61,18 +61,22 @@ def test_a_byte_order_mark_is_dropped_wherever_the_blocks_end(
 
 
 @pytest.mark.parametrize(
-    ("begins", "likely"),
+    ("content", "encoding", "likely"),
     [
-        ("\ufeff".encode("utf-16-le"), "utf-16"),
-        ("\ufeff".encode("utf-16-be"), "utf-16"),
-        (b"caf\xe9", "latin-1"),
+        (b"\xff\xfea\x00", "utf-8", "utf-16"),
+        (b"\xfe\xff\x00a", "utf-8", "utf-16"),
+        (b"\xff\xfe\x00\x00a\x00\x00\x00", "utf-8", "utf-32"),
+        (b"\xff\xfea\x00\x00\xd8a\x00", "utf-16", "latin-1"),
+        (b"caf\xe9 ", "utf-8", "latin-1"),
     ],
 )
-def test_the_encoding_that_a_file_may_have_is_named(tmp_path: Path, begins: bytes, likely: str) -> None:
+def test_the_encoding_that_a_file_may_have_is_named(
+    tmp_path: Path, content: bytes, encoding: str, likely: str
+) -> None:
     path = tmp_path / "other.txt"
-    path.write_bytes(begins + b"a\x00b\x00")
+    path.write_bytes(content)
     with pytest.raises(TextError, match=f"for example `encoding='{likely}'`"):
-        read_text(path)
+        read_text(path, encoding=encoding)
 
 
 def test_a_byte_order_mark_inside_a_text_is_a_character(tmp_path: Path) -> None:
