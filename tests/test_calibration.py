@@ -79,13 +79,14 @@ def test_figures_are_not_measured_where_nothing_goes_by_time(prose: Text) -> Non
     arranged(prose, epochs=1, figures=never, **SMALL)
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(70.0, "70"), (1234.5, "1,23[45]")])
 def test_minutes_that_are_not_enough_for_an_update_are_refused(
-    prose: Text, monkeypatch: pytest.MonkeyPatch
+    prose: Text, monkeypatch: pytest.MonkeyPatch, seconds: float, shown: str
 ) -> None:
-    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
+    monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: seconds)
     with pytest.raises(
         SettingError,
-        match=r"`minutes=1` leaves \d+\.\d s for training, but an update takes about 70 s here; "
+        match=rf"`minutes=1` leaves \d+\.\d s for training, but an update takes about {shown} s here; "
         "give more minutes, or a smaller `hidden`, `layers`, `streams` or `seq_len`$",
     ):
         arranged(prose, minutes=1, **SMALL)
@@ -106,7 +107,7 @@ def test_where_nothing_is_left_of_the_minutes_no_smaller_network_is_advised(
     prose: Text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trial, "seconds_of_an_update", lambda trial, left: 70.0)
-    with pytest.raises(SettingError, match=r"`minutes=1` nothing is left .* all of it; give more minutes$"):
+    with pytest.raises(SettingError, match=r"`minutes=1` leaves nothing .* all of it; give more minutes$"):
         arranged(prose, minutes=1, begun=time.perf_counter() - 61, **SMALL)
 
 

@@ -306,11 +306,13 @@ def test_a_short_text_ends_a_training_by_time_before_it_is_learnt_by_heart(speed
     assert f"{EPOCHS} times at most" in told
 
 
-def test_a_training_by_time_that_turns_out_faster_than_foretold_ends_in_time_all_the_same(speed):
+def test_how_often_a_text_may_be_read_is_settled_though_it_is_not_foretold_to_come_so_far(speed):
     speed(50.0)
     advice = advise(of(80_000), {"preset": "fluent", "engine": "native", "minutes": 2})
     assert advice.given["most_epochs"] == EPOCHS
     assert not any("minutes are over" in why for why in advice.reasons)
+    how = {"preset": "fluent", "engine": "native", "minutes": 2, "most_epochs": 0}
+    assert advise(of(80_000), how).given["most_epochs"] == 0
 
 
 def test_a_text_of_a_page_is_read_often_enough_to_learn_from_it(speed):
@@ -382,7 +384,7 @@ def test_what_is_read_seldom_is_not_said_to_be_learnt_by_heart():
     assert seldom in once["--dropout 0.0 --weight-decay 0.0"]
     twice = reasons_of(of(5000), epochs=2)
     assert often in twice["--dropout 0.1"]
-    assert twice["--weight-decay 0.0"].endswith("not so often that it would help")
+    assert twice["--weight-decay 0.0"].endswith("too seldom for this to help")
     assert not any(seldom in why for why in reasons_of(of(5000), epochs=9).values())
 
 

@@ -179,14 +179,15 @@ def check_fits(
         return
     if left <= 0:
         raise SettingError(
-            f"of `minutes={minutes:g}` nothing is left for training: start-up and the end take all of it; "
-            "give more minutes"
+            f"`minutes={minutes:g}` leaves nothing for training: start-up and the end take all of it; give "
+            "more minutes"
         )
+    shown = f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
     names = [f"`{name}`" for name in smaller]
     advice = f", or a smaller {', '.join(names[:-1])} or {names[-1]}" if names else ""
     raise SettingError(
-        f"`minutes={minutes:g}` leaves {left:.1f} s for training, but {what} takes about {seconds:.2g} s "
-        f"here; give more minutes{advice}"
+        f"`minutes={minutes:g}` leaves {left:.1f} s for training, but {what} takes about "
+        f"{shown} s here; give more minutes{advice}"
     )
 
 

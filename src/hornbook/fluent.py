@@ -110,7 +110,7 @@ def regularisation(advice: Advice, epochs: float, updates: int) -> None:
         f"{read}, and what is seen again is soon learnt by heart",
         **{name: value for name, value in values.items() if value},
     )
-    seldom = "not so often that it would help" if any(values.values()) else "too seldom to be learnt by heart"
+    seldom = "too seldom for this to help" if any(values.values()) else "too seldom to be learnt by heart"
     advice.take(
         f"{read}, {seldom}",
         **{name: value for name, value in values.items() if not value},

@@ -83,7 +83,7 @@ def scarce(advice: Advice, reach: Reach, size: ModelSettings) -> str:
 
 def limit(advice: Advice, reach: Reach, size: ModelSettings) -> None:
     """Advise how often a training by time may read its text, even where it is not foretold that it comes so
-    far: the measurement may have been disturbed. Why is told where it would end early."""
+    far: the measurement may have been disturbed. The reason is given only where that is foretold."""
     if "minutes" not in advice.given or "most_epochs" in advice.said:
         return
     often = advice.given["most_epochs"] = reach.most / reach.epoch
