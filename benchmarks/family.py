@@ -70,7 +70,8 @@ class Row:
 
 
 def contenders() -> list[Contender]:
-    """Who trains."""
+    """Who trains, and in which order: the peak right after what is held against it, and who keeps no threads
+    waiting right before."""
     two, options = both_cores(), {"threads": 2}
     mixed = [Contender(MIXED, "hornbook_family", options={**options, "dtype": "mixed"}, cores=two)]
     if not core().pairs():
@@ -78,12 +79,12 @@ def contenders() -> list[Contender]:
     return installed(
         [
             Contender(TWO, "hornbook_family", options=options, cores=two),
-            *mixed,
-            Contender(TORCH[1], "pytorch_family", options={"threads": 2}, cores=two),
-            Contender(ONE, "hornbook_family", options={"threads": 1}, cores=two[:1]),
-            Contender(TORCH[0], "pytorch_family", options={"threads": 1}, cores=two[:1]),
-            Contender(JAX, "jax_family", cores=two),
             Contender(PEAK, "peak", "make_gauge_of_all", cores=two, gauge=True),
+            *mixed,
+            Contender(ONE, "hornbook_family", options={"threads": 1}, cores=two[:1]),
+            Contender(JAX, "jax_family", cores=two),
+            Contender(TORCH[1], "pytorch_family", options={"threads": 2}, cores=two),
+            Contender(TORCH[0], "pytorch_family", options={"threads": 1}, cores=two[:1]),
         ]
     )
 

@@ -13,18 +13,17 @@ from benchmarks.contenders import TURN_SECONDS
 from benchmarks.sizes import Network, Sizes
 from hornbook.engines.native import core
 
-SECONDS = TURN_SECONDS  # as long as the others work: what disturbs these meets it alike
 AT_ONCE = 20_000_000  # numbers that a call reads
 
 
 def make_gauge(_sizes: Sizes) -> Callable[[int], float]:
     """Operations a second."""
-    return lambda _units: float(core().fma_peak(SECONDS)) * 1e9
+    return lambda _units: float(core().fma_peak(TURN_SECONDS)) * 1e9
 
 
 def make_gauge_of_all(_sizes: Network) -> Callable[[int], float]:
     """Operations a second of all cores together, each working at the same time."""
-    return of_all(lambda: float(core().fma_peak(SECONDS)) * 1e9)
+    return of_all(lambda: float(core().fma_peak(TURN_SECONDS)) * 1e9)
 
 
 def make_gauge_of_reading(sizes: Network) -> Callable[[int], float]:
@@ -36,7 +35,7 @@ def make_gauge_of_reading(sizes: Network) -> Callable[[int], float]:
     def one() -> float:
         again = np.broadcast_to(np.ones(share, dtype=np.float32), (1 + AT_ONCE // share, share))
         times, begun = 0, time.perf_counter()
-        while (took := time.perf_counter() - begun) < SECONDS:
+        while (took := time.perf_counter() - begun) < TURN_SECONDS:
             again.max(axis=1)
             times += 1
         return times * 4 * again.size / took
