@@ -76,7 +76,8 @@ void blocks(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, cons
     for (Size i = 0; i < in.parts; ++i) {
         const Size n = in.width(i);
         Of::of(n)(out, ldo, bias, a, lda, b, ldb, depth);
-        out += n * ldo, a += n * (Turned ? 1 : lda);
+        out += n * ldo;
+        a += n * (Turned ? 1 : lda);
     }
 }
 

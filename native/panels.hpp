@@ -40,14 +40,14 @@ template <class Real> constexpr Size round_up(Size n, Size to = Lanes<Real>) {
 // The first item of part `i` when `total` items are divided into `parts` as evenly as can be.
 constexpr Size share(Size total, Size parts, Size i) { return total * i / parts; }
 
-// How `total` items are divided into parts of `most` at most: as evenly as can be, the wider ones first. It
-// has its quotients already: one takes as long as many multiplications.
+// How `total` items are divided into parts of `most` at most: as evenly as can be, the wider ones first. The
+// quotients are taken here and not in the loops of products: one takes as long as many multiplications.
 struct Division {
-    Size total = 0, parts = 0, narrow = 0, wider = 0;
+    Size parts = 0, narrow = 0, wider = 0;  // the first `wider` parts have one item more than `narrow`
     Division() = default;
-    Division(Size total_, Size most)
-        : total(total_), parts((total_ + most - 1) / most), narrow(parts ? total_ / parts : 0),
-          wider(parts ? total_ % parts : 0) {}
+    Division(Size total, Size most)
+        : parts((total + most - 1) / most), narrow(parts ? total / parts : 0),
+          wider(parts ? total % parts : 0) {}
     Size first(Size part) const { return part * narrow + std::min(part, wider); }  // its first item
     Size width(Size part) const { return narrow + (part < wider); }                // its items
 };

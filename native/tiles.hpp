@@ -56,11 +56,12 @@ Tile<Real, In> pick(Size rows, std::integer_sequence<int, R...>) {
 template <class Real, class In, int C>
 void tiles(Target<Real> out, Operand<In> a, const In* panel, Size rows, Size depth) {
     constexpr int most = rows_of_tile(C);
-    const Division in(rows, most);
-    for (Size i = 0; i < in.parts; ++i) {
-        const Size n = in.width(i);
+    const Division blocks(rows, most);
+    for (Size i = 0; i < blocks.parts; ++i) {
+        const Size n = blocks.width(i);
         pick<Real, In, C>(n, std::make_integer_sequence<int, most>{})(out, a, panel, depth);
-        out = out.shifted(n, 0), a.at += n * a.row;
+        out = out.shifted(n, 0);
+        a.at += n * a.row;
     }
 }
 
