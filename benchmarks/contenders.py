@@ -33,7 +33,7 @@ class Contender:
     module: str
     function: str = "make"
     options: dict[str, Any] = field(default_factory=dict)
-    cores: tuple[int, ...] = (0,)
+    cores: tuple[int, ...] = field(default_factory=lambda: both_cores()[-1:])  # the first serves the system
     gauge: bool = False
 
 
