@@ -103,7 +103,9 @@ class Race:
         return times
 
     def fitting(self, name: str) -> int:
-        """The units that a contender does in one turn."""
+        """The units that a contender does in one turn. What the first one takes, which may still have to be
+        compiled, says nothing."""
+        self.turn(name, 1)
         units, took = 1, self.turn(name, 1)
         while took < TURN_SECONDS / 8:
             units *= 4

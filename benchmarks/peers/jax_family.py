@@ -103,7 +103,7 @@ def make(ids: np.ndarray, sizes: Network) -> Callable[[int], float]:
     def many(first: Any, last: Any, carry: Any) -> Any:
         return jax.lax.fori_loop(first, last, update, carry)
 
-    carry, done = (weights, zeros, jax.tree.map(jnp.copy, zeros), start, 0.0), 0
+    carry, done = (weights, zeros, jax.tree.map(jnp.copy, zeros), start, jnp.zeros(())), 0
 
     def run(updates: int) -> float:
         nonlocal carry, done

@@ -55,7 +55,7 @@ def make(ids: np.ndarray, sizes: Sizes, hoisted: bool = False) -> Callable[[int]
     def many(first: Any, last: Any, carry: Any) -> Any:
         return jax.lax.fori_loop(first, last, update, carry)
 
-    carry, done = (weights, memory, jnp.zeros(H), 0.0), 0
+    carry, done = (weights, memory, jnp.zeros(H), jnp.zeros(())), 0
 
     def run(updates: int) -> float:
         nonlocal carry, done
