@@ -79,9 +79,25 @@ template <class M, class V> HORNBOOK_INLINE V select(M where, V yes, V no) { ret
 // must survive second.
 template <class V> HORNBOOK_INLINE V max(V a, V b) { return a > b ? a : b; }
 template <class V> HORNBOOK_INLINE V min(V a, V b) { return a < b ? a : b; }
+// GCC makes a comparison and a selection of the above, which keep multiplications waiting. (The unmasked
+// forms of 512 bits draw a false warning, here and below.)
+#if defined(__x86_64__)
+HORNBOOK_INLINE Vec<float, 4> max(Vec<float, 4> a, Vec<float, 4> b) {
+    return (Vec<float, 4>)_mm_max_ps((__m128)a, (__m128)b);
+}
+HORNBOOK_INLINE Vec<float, 4> min(Vec<float, 4> a, Vec<float, 4> b) {
+    return (Vec<float, 4>)_mm_min_ps((__m128)a, (__m128)b);
+}
+#endif
+#if defined(__AVX2__)
+HORNBOOK_INLINE Vec<float, 8> max(Vec<float, 8> a, Vec<float, 8> b) {
+    return (Vec<float, 8>)_mm256_max_ps((__m256)a, (__m256)b);
+}
+HORNBOOK_INLINE Vec<float, 8> min(Vec<float, 8> a, Vec<float, 8> b) {
+    return (Vec<float, 8>)_mm256_min_ps((__m256)a, (__m256)b);
+}
+#endif
 #if defined(__AVX512F__)
-// Of 512 bits GCC makes a comparison and a selection, which keep multiplications waiting. (Its unmasked forms
-// draw a false warning, here and below.)
 HORNBOOK_INLINE Vec<float, 16> max(Vec<float, 16> a, Vec<float, 16> b) {
     return (Vec<float, 16>)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
 }
@@ -269,16 +285,26 @@ HORNBOOK_INLINE Vec<double, 8> scale_by_power(Vec<double, 8> x, Vec<double, 8> n
 }
 #endif
 
-// scale · x / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider of a 512-bit unit
-// busy for some 15 cycles; a 14-bit guess and one Newton step take half of that and are within 2 ulp. At +inf
-// the guess is 0 and stays it.
-template <class Real, int N = Lanes<Real>>
-HORNBOOK_INLINE Vec<Real, N> over_root(Vec<Real, N> scale, Vec<Real, N> x, Vec<Real, N> v) {
+namespace detail {
 #if defined(__AVX512F__)
-    if constexpr (sizeof(Real) == 4 && N == 16) {
-        const Vec<Real, N> guess = (Vec<Real, N>)_mm512_maskz_rsqrt14_ps(0xffff, (__m512)v);
-        const Vec<Real, N> finite = min(broadcast<Real, N>(3.4028234e38f), v);
-        const Vec<Real, N> error = fma(-finite * guess, guess, broadcast<Real, N>(1));
+HORNBOOK_INLINE Vec<float, 16> near_over_root(Vec<float, 16> v) {
+    return (Vec<float, 16>)_mm512_maskz_rsqrt14_ps(0xffff, (__m512)v);
+}
+#elif defined(__AVX2__)
+HORNBOOK_INLINE Vec<float, 8> near_over_root(Vec<float, 8> v) {
+    return (Vec<float, 8>)_mm256_rsqrt_ps((__m256)v);
+}
+#endif
+}  // namespace detail
+
+// scale · x / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider busy for 8 to 15
+// cycles; the processor's guess and one Newton step take half of that, and are within 2 ulp where the guess
+// has 14 bits (AVX-512), within 4 where it has 12 (AVX2). At +inf the guess is 0 and stays it.
+template <class Real> HORNBOOK_INLINE Vec<Real> over_root(Vec<Real> scale, Vec<Real> x, Vec<Real> v) {
+#if defined(__AVX2__)
+    if constexpr (sizeof(Real) == 4) {
+        const Vec<Real> guess = detail::near_over_root(v), finite = min(broadcast(Real(3.4028234e38)), v),
+                        error = fma(-finite * guess, guess, broadcast(Real(1)));
         return x * guess * fma(scale * Real(0.5), error, scale);  // guess (1 + error / 2)
     }
 #endif

@@ -74,6 +74,24 @@ def test_three_updates_of_the_classic_recipe_are_those_of_numpy(level):
     compare(level, 3, 0.1, 1e-10, K=80, H=100, T=25, sigma=0.01, N=1000)
 
 
+@every_dtype
+def test_a_first_step_of_adagrad_is_exact_but_for_rounding(level, dtype):
+    """Its memory is g², and it starts from zero: the step is known without the gradient."""
+    flat = parameters(dtype=dtype)
+    named = truth.views(flat, K, H)
+    named["b"][:] = named["c"][:] = 0
+    core = start(make(level, dtype), flat)
+    core.advance(text(), np.full(1, 0.1))
+    state = core.get_state()
+    for name in ("b", "c"):
+        squares = truth.views(state["memory"][0].astype(np.float64), K, H)[name]
+        step = np.abs(truth.views(state["parameters"].astype(np.float64), K, H)[name])
+        assert squares.min() > 0
+        np.testing.assert_allclose(
+            step, 0.1 * np.sqrt(squares / (squares + 1e-8)), rtol=5 * np.finfo(dtype).eps
+        )
+
+
 def test_200_updates_of_adagrad_are_those_of_numpy(level):
     compare(level, 200, 0.01, 1e-9)
 
