@@ -15,7 +15,6 @@ namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
 inline constexpr int BlockVectors = Registers == 32 ? 4 : 2;
-inline constexpr int BlockRows = Registers == 32 ? 8 : 6;
 
 // Rows of accumulators that fit beside C vectors of b and a broadcast.
 constexpr int rows_for(int C) { return std::min(BlockRows, (Registers - 1 - C) / C); }

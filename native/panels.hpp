@@ -3,7 +3,7 @@
 //
 //   rows, columns   of the matrix     full   whole vectors in a row     panels  of `width` lanes
 //   tail   lanes of the narrow vector that ends a row (0: none)
-//   strip  Lanes rows of one panel, or more of the tail: one contiguous block, a tile of gradient at a time
+//   strip  StripRows rows of one panel, or more of the tail: one contiguous block, a tile of gradient at a time
 //
 // The last columns that do not fill half a vector are kept in a narrower one: at H = 100 a row is 6 vectors
 // and 4 lanes, not 7 vectors, which saves a tenth of the memory (W stays nearer to L1) and half a vector of
@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 
 #include "simd.hpp"
 
@@ -30,8 +31,11 @@ template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> /
 inline constexpr int PanelVectors = Registers == 32 ? 8 : 6;
 inline constexpr Size PanelUnit = Registers == 32 ? 1 : 2;
 
-// The most numbers in a strip.
-template <class Real> inline constexpr int StripSize = PanelVectors * Lanes<Real> * Lanes<Real>;
+// The rows of a block of a product, the rows of a strip (whole vectors when turned, whole blocks when its
+// gradient is computed), and the most numbers in a strip.
+inline constexpr int BlockRows = Registers == 32 ? 8 : 6;
+template <class Real> inline constexpr int StripRows = std::lcm(Lanes<Real>, BlockRows);
+template <class Real> inline constexpr int StripSize = PanelVectors * Lanes<Real> * StripRows<Real>;
 
 template <class Real> constexpr Size round_up(Size n, Size to = Lanes<Real>) {
     return (n + to - 1) / to * to;
@@ -97,14 +101,14 @@ template <class Real> struct Panels {
         each_run([&](Size to, Size from, Size n) { std::copy_n(panel + from, n, flat + to); });
     }
 
-    // Calls visit(first row, rows, first column, columns, place, row stride) for every strip: Lanes rows
-    // (fewer at the end) of one panel; of the tail as many as fill a strip.
+    // Calls visit(first row, rows, first column, columns, place, row stride) for every strip: StripRows
+    // rows (fewer at the end) of one panel; of the tail as many vectors of rows as fill a strip.
     template <class Visit> void each_strip(Visit visit) const {
         for (Size p = 0; p < panels + (tail > 0); ++p) {
             const bool last = p == panels;
             const Size j = last ? tail_column() : first(p) * Lanes<Real>, stride = last ? tail : width(p),
                        at = last ? tail_offset() : offset(p),
-                       most = last ? StripSize<Real> / tail : Lanes<Real>;
+                       most = last ? StripSize<Real> / tail / Lanes<Real> * Lanes<Real> : StripRows<Real>;
             for (Size i = 0; i < rows; i += most)
                 visit(i, std::min<Size>(most, rows - i), j, stride, at + i * stride, stride);
         }
