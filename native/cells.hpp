@@ -19,25 +19,13 @@ template <class Real_> struct Vanilla {
     static constexpr Size gates = 1;
 
     // h = np.tanh(u + b + v)
-    static void step(Real* __restrict h, const Real* __restrict u, const Real* __restrict b,
-                     const Real* __restrict v, Size n) {
-        for (Size i = 0; i < n; i += Lanes<Real>) {
-            store(h + i, tanh<Real>(load(u + i) + load(b + i) + load(v + i)));
-        }
+    template <class V> static HORNBOOK_INLINE V step(V u, V b, V v) {
+        return tanh<Real, sizeof(V) / sizeof(Real)>(u + b + v);
     }
 
     // da = dh * (1 - h * h)
-    //
-    // `total` collects |da|: one number that bounds every gradient, and is not finite as soon as one of them
-    // is not.
-    static void step_back(Real* __restrict da, const Real* __restrict dh, const Real* __restrict h, Size n,
-                          Vec<Real>& total) {
-        for (Size i = 0; i < n; i += Lanes<Real>) {
-            const Vec<Real> y = load(h + i);
-            const Vec<Real> a = load(dh + i) * (Real(1) - y * y);  // h = tanh(a):  dh/da = 1 - h²
-            store(da + i, a);
-            total += absolute<Real>(a);
-        }
+    template <class V> static HORNBOOK_INLINE V step_back(V dh, V h) {
+        return dh * (Real(1) - h * h);  // h = tanh(a):  dh/da = 1 - h²
     }
 };
 

@@ -5,8 +5,8 @@
 //   N  lanes of a vector     depth  the length of the sums     ld*  distance between two rows of a matrix
 //
 // `multiply` serves out = bias + a @ b (output layer, gradient of h) and out = a.T @ b (gradients of W and V:
-// the sum runs over time); `add_rows` serves out = start + x @ w for a single x: the recurrence. The order of
-// every sum is fixed by the sizes alone.
+// the sum runs over time); `each_product` serves x @ w for a single x: the recurrence. The order of every sum
+// is fixed by the sizes alone.
 #pragma once
 
 #include "panels.hpp"
@@ -124,22 +124,20 @@ void multiply(Real* out, Size ldo, const Real* bias, const Real* a, Size lda, co
                                    shape.tail, rows, shape.rows, shape.tail);
 }
 
-// out (C·Lanes + N,) = start + x @ w, one panel and, beside it, the narrow tail (N lanes; N = 0: none)
+// finish(j, sum) for every vector of x @ w in one panel, whose first column is j, and, beside it, for the
+// narrow tail (N lanes; N = 0: none)
 //
 // The loop is short of loads: a group of x is loaded at once, and the tails of its rows, which lie one after
 // the other, are taken as whole vectors. Even and odd rows have their own accumulators: a fused multiply-add
 // takes four cycles, and a narrow panel alone would wait for it.
-template <class Real, int C, int N>
-void rows_of_panel(Real* out, const Real* start, const Real* x, const Real* w, const Real* tail, Size depth,
-                   bool upward) {
+template <class Real, int C, int N, class Finish>
+void rows_of_panel(Size j, const Real* x, const Real* w, const Real* tail, Size depth, bool upward,
+                   const Finish& finish) {
     constexpr int lanes = Lanes<Real>, G = Group<Real>, n_ = N > 0 ? N : lanes;
     constexpr std::make_integer_sequence<int, G> rows{};
     constexpr std::make_integer_sequence<int, G * N / lanes> tails{};
-    Vec<Real> sum[2][C > 0 ? C : 1], beside[N > 0 ? G * N / lanes : 1] = {};
-    HORNBOOK_UNROLL
-    for (int c = 0; c < C; ++c)
-        sum[0][c] = start ? load<Real>(start + c * lanes) : Vec<Real>{}, sum[1][c] = Vec<Real>{};
-    Vec<Real, n_> end = N > 0 && start ? load<Real, n_>(start + C * lanes) : Vec<Real, n_>{};
+    Vec<Real> sum[2][C > 0 ? C : 1] = {}, beside[N > 0 ? G * N / lanes : 1] = {};
+    Vec<Real, n_> end{};
     const auto add = [&](Size k, int odd, Vec<Real> xk) __attribute__((always_inline)) {
         HORNBOOK_UNROLL
         for (int c = 0; c < C; ++c) sum[odd][c] = fma(xk, load<Real>(w + (k * C + c) * lanes), sum[odd][c]);
@@ -165,44 +163,45 @@ void rows_of_panel(Real* out, const Real* start, const Real* x, const Real* w, c
     for (Size k = 0; k < whole; k += G) add_group(upward ? whole - G - k : k);
     if (!upward) add_rest();
     HORNBOOK_UNROLL
-    for (int c = 0; c < C; ++c) store(out + c * lanes, sum[0][c] + sum[1][c]);
+    for (int c = 0; c < C; ++c) finish(j + c * lanes, sum[0][c] + sum[1][c]);
     each(tails, [&](auto v) { end += fold<Real, n_, lanes>(beside[v]); });
-    if (N > 0) store(out + C * lanes, end);
+    if constexpr (N > 0) finish(j + C * lanes, end);
 }
 
-template <class Real, int N, int... C>
-void rows_of_panel(Size vectors, std::integer_sequence<int, C...>, Real* out, const Real* start,
-                   const Real* x, const Real* w, const Real* tail, Size depth, bool upward) {
-    using Rows = void (*)(Real*, const Real*, const Real*, const Real*, const Real*, Size, bool);
-    static constexpr Rows table[] = {rows_of_panel<Real, C, N>...};
-    table[vectors](out, start, x, w, tail, depth, upward);
+template <class Real, int N, class Finish, int... C>
+void rows_of_panel(Size vectors, std::integer_sequence<int, C...>, Size j, const Real* x, const Real* w,
+                   const Real* tail, Size depth, bool upward, const Finish& finish) {
+    using Rows = void (*)(Size, const Real*, const Real*, const Real*, Size, bool, const Finish&);
+    static constexpr Rows table[] = {rows_of_panel<Real, C, N, Finish>...};
+    table[vectors](j, x, w, tail, depth, upward, finish);
 }
 
-// out (columns,) = start + x @ w
+// finish(j, (x @ w)[j : j + lanes of the vector]) for all columns, a vector at a time: what becomes of one
+// panel is computed while the next is read.
 //
-// A weight matrix is read once a time step. Reading it alternately downward and upward finds in L1 what the
-// step before left there.
-template <class Real>
-void add_rows(Real* out, const Real* start, const Real* x, const Real* w, const Panels<Real>& shape,
-              bool upward) {
+// A weight matrix is read once a time step. Reading it alternately from its first panel's last row on and
+// from its last panel's first row on finds in L1 what the step before left there, and asks last for those
+// numbers of x which the step before finished last.
+template <class Real, class Finish>
+void each_product(const Real* x, const Real* w, const Panels<Real>& shape, bool from_last,
+                  const Finish& finish) {
     constexpr std::make_integer_sequence<int, PanelVectors + 1> widths{};
     // Where registers are few, the tail's accumulators do not fit beside those of a panel: it is one by
     // itself.
     const bool apart = shape.tail > 0 && (Registers == 16 || shape.panels == 0);
     const Size panels = shape.panels + apart;
     for (Size i = 0; i < panels; ++i) {
-        const Size p = upward ? panels - 1 - i : i, vectors = p < shape.panels ? shape.vectors(p) : 0;
+        const Size p = from_last ? panels - 1 - i : i, vectors = p < shape.panels ? shape.vectors(p) : 0;
         const Size j = shape.first(p) * Lanes<Real>, lanes = p == panels - 1 ? shape.tail : 0;
-        const Real *panel = w + j * shape.rows, *tail = w + shape.tail_offset(),
-                   *from = start ? start + j : nullptr;
+        const Real *panel = w + j * shape.rows, *tail = w + shape.tail_offset();
         if (lanes == 0)
-            rows_of_panel<Real, 0>(vectors, widths, out + j, from, x, panel, tail, shape.rows, upward);
+            rows_of_panel<Real, 0>(vectors, widths, j, x, panel, tail, shape.rows, !from_last, finish);
         else if (lanes == Half<Real>)
-            rows_of_panel<Real, Half<Real>>(vectors, widths, out + j, from, x, panel, tail, shape.rows,
-                                            upward);
+            rows_of_panel<Real, Half<Real>>(vectors, widths, j, x, panel, tail, shape.rows, !from_last,
+                                            finish);
         else
-            rows_of_panel<Real, Quarter<Real>>(vectors, widths, out + j, from, x, panel, tail, shape.rows,
-                                               upward);
+            rows_of_panel<Real, Quarter<Real>>(vectors, widths, j, x, panel, tail, shape.rows, !from_last,
+                                               finish);
     }
 }
 

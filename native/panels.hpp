@@ -3,7 +3,7 @@
 //
 //   rows, columns   of the matrix     full   whole vectors in a row     panels  of `width` lanes
 //   tail   lanes of the narrow vector that ends a row (0: none)
-//   strip  StripRows rows of one panel, or more of the tail: one contiguous block, a tile of gradient at a time
+//   strip  StripRows rows of one panel, or more of the tail: one contiguous block, a tile of gradient
 //
 // The last columns that do not fill half a vector are kept in a narrower one: at H = 100 a row is 6 vectors
 // and 4 lanes, not 7 vectors, which saves a tenth of the memory (W stays nearer to L1) and half a vector of

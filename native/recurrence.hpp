@@ -13,13 +13,24 @@
 namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
+// next = cell(U[symbol] + b, h @ W)
+template <class Cell, class Real = typename Cell::Real>
+void step_cell(const Weights<Cell>& weights, Size symbol, const Real* h, Real* next, bool from_last) {
+    const Real *u = weights.row_of_u(symbol), *b = weights.block + weights.at.b;
+    each_product<Real>(h, weights.block + weights.at.W, weights.at.w, from_last,
+                       [=](Size j, auto v) __attribute__((always_inline)) {
+                           constexpr int N = sizeof v / sizeof(Real);
+                           store(next + j, Cell::step(load<Real, N>(u + j), load<Real, N>(b + j), v));
+                       });
+}
+
 template <class Cell> class Window {
   public:
     using Real = typename Cell::Real;
     const Layout<Cell>& at;
     const Size T;
     Buffer<uint32_t> x, y;  // (T,)  characters read, and those to foretell
-    Buffer<Real> h, v;      // (T+1, ldh) (ldg,)     h[0] is the incoming state
+    Buffer<Real> h;         // (T+1, ldh)            h[0] is the incoming state
     Buffer<Real> o;         // (T, ldk)              logits
     Real* const d_o;  // (T, ldk)              the objective's gradient with respect to them, in their place
     Buffer<Real> dh, da;       // (T+1, ldh) (T, ldg)   dh[0] is the gradient of the incoming state
@@ -28,19 +39,15 @@ template <class Cell> class Window {
         next;  // (K,) (T,)             when each symbol is first read (-1: never), and when again after t
 
     Window(const Layout<Cell>& layout, Size steps)
-        : at(layout), T(steps), x(T), y(T), h((T + 1) * at.ldh), v(at.ldg), o(T * at.ldk), d_o(o),
-          dh((T + 1) * at.ldh), da(T * at.ldg), nats(round_up<Real>(T)), above(round_up<Real>(T)),
-          first(at.K), next(T) {
+        : at(layout), T(steps), x(T), y(T), h((T + 1) * at.ldh), o(T * at.ldk), d_o(o), dh((T + 1) * at.ldh),
+          da(T * at.ldg), nats(round_up<Real>(T)), above(round_up<Real>(T)), first(at.K), next(T) {
         std::fill_n(static_cast<int32_t*>(first), at.K, -1);
     }
 
     // for t in range(T): h[t+1] = cell(U[x[t]] + b, h[t] @ W)
     void read(const Weights<Cell>& weights, Size steps) {
-        const Real* b = weights.block + at.b;
-        for (Size t = 0; t < steps; ++t) {
-            add_rows<Real>(v, nullptr, h + t * at.ldh, weights.block + at.W, at.w, t % 2);
-            Cell::step(h + (t + 1) * at.ldh, weights.row_of_u(x[t]), b, v, at.ldh);
-        }
+        for (Size t = 0; t < steps; ++t)
+            step_cell(weights, x[t], h + t * at.ldh, h + (t + 1) * at.ldh, t % 2);
     }
 
     // o = h[1:] @ V + c; what pads a row has no probability
@@ -66,26 +73,27 @@ template <class Cell> class Window {
         finish_nats<Real>(nats, above, steps);
     }
 
-    // dh[1:] = d_o @ V.T; dh[T] += dstate; for t in reversed(range(T)): da[t] = cell'(dh[t+1]); dh[t] +=
-    // da[t] @ W.T
+    // dh[1:] = d_o @ V.T; dh[T] += dstate
+    // for t in reversed(range(T)): da[t] = cell'(dh[t+1] + da[t+1] @ W.T)
     //
-    // Returns Σ |da|. dh[0], which only a caller who asked for it reads, is left to `into_state`.
+    // Returns Σ |da|. Of dh, the part that comes through W is added where it is used and not kept: dh[0] is
+    // that part alone, which only a caller who asked for it reads, and left to `into_state`.
     double go_back(const Weights<Cell>& weights, const Real* dstate) {
         multiply<Real>(dh + at.ldh, at.ldh, nullptr, d_o, at.ldk, weights.turned + at.Vt, at.v_turned, T);
         for (Size i = 0; dstate && i < at.H; ++i) dh[T * at.ldh + i] += dstate[i];
+        for (Size t = T - 1; t >= 0; --t) step_back(weights, t);
         Vec<Real> total{};
-        for (Size t = T - 1; t >= 0; --t) {
-            Real *dh_t = dh + (t + 1) * at.ldh, *da_t = da + t * at.ldg;
-            if (t < T - 1)
-                add_rows<Real>(dh_t, dh_t, da_t + at.ldg, weights.turned + at.Wt, at.w_turned, t % 2);
-            Cell::step_back(da_t, dh_t, h + (t + 1) * at.ldh, at.ldh, total);
+        for (Size t = 0; t < T; ++t) {
+            Vec<Real> row{};
+            for (Size i = 0; i < at.ldg; i += Lanes<Real>) row += absolute<Real>(load(da + t * at.ldg + i));
+            total += row;
         }
         return double(reduce_add<Real>(total));
     }
 
     // dh[0] = da[0] @ W.T
     void into_state(const Weights<Cell>& weights) {
-        add_rows<Real>(dh, nullptr, da, weights.turned + at.Wt, at.w_turned, false);
+        through_w(weights, da, false, [to = static_cast<Real*>(dh)](Size j, auto v) { store(to + j, v); });
     }
 
     // When each symbol is read: what the rows of U's gradient are sums over.
@@ -94,6 +102,25 @@ template <class Cell> class Window {
     }
     void unlink_symbols() {
         for (Size t = 0; t < T; ++t) first[x[t]] = -1;
+    }
+
+  private:
+    // finish(j, (d @ W.T)[j:j+lanes])
+    template <class Finish>
+    void through_w(const Weights<Cell>& weights, const Real* d, bool from_last, Finish finish) const {
+        each_product<Real>(d, weights.turned + at.Wt, at.w_turned, from_last, finish);
+    }
+
+    // da[t] = cell'(dh[t+1] + da[t+1] @ W.T)
+    void step_back(const Weights<Cell>& weights, Size t) {
+        const Real *dh_t = dh + (t + 1) * at.ldh, *h_t = h + (t + 1) * at.ldh;
+        Real* da_t = da + t * at.ldg;
+        const auto finish = [=](Size j, auto v) __attribute__((always_inline)) {
+            constexpr int N = sizeof v / sizeof(Real);
+            store(da_t + j, Cell::step_back(load<Real, N>(dh_t + j) + v, load<Real, N>(h_t + j)));
+        };
+        if (t < T - 1) return through_w(weights, da_t + at.ldg, t % 2, finish);
+        for (Size j = 0; j < at.ldg; j += Lanes<Real>) finish(j, Vec<Real>{});
     }
 };
 

@@ -199,21 +199,28 @@ template <class Cell> class Sampler {
     void write(int64_t* ids, Real* state, int64_t& last, Size n, const Taste& taste, const Place& place,
                uint64_t position) const {
         const Layout<Cell>& at = weights_.at;
-        Buffer<Real> h(2 * at.ldh), v(at.ldg), o(at.ldk);
+        Buffer<Real> h(2 * at.ldh), o(at.ldk);
         Chooser<Real> chooser(at.K);
         Real *now = h, *before = h + at.ldh;
         std::copy_n(state, at.H, now);
         for (Size i = 0; i < n; ++i) {
-            if (last >= 0) {  // h = cell(U[last] + b, h @ W)
+            if (last >= 0) {
                 std::swap(now, before);
-                add_rows<Real>(v, nullptr, before, weights_.block + at.W, at.w, false);
-                Cell::step(now, weights_.row_of_u(last), weights_.block + at.b, v, at.ldh);
+                step_cell(weights_, last, before, now, false);
             }
-            add_rows<Real>(o, weights_.block + at.c, now, weights_.block + at.V, at.v,
-                           true);  // o = h @ V + c
+            foretell(now, o);
             ids[i] = last = chooser.choose(o, taste, uniform(place, position + uint64_t(i)));
         }
         std::copy_n(now, at.H, state);
+    }
+
+    // o = h @ V + c
+    void foretell(const Real* h, Real* o) const {
+        const Layout<Cell>& at = weights_.at;
+        const Real* c = weights_.block + at.c;
+        each_product<Real>(h, weights_.block + at.V, at.v, true, [=](Size j, auto sum) {
+            store(o + j, load<Real, sizeof sum / sizeof(Real)>(c + j) + sum);
+        });
     }
 };
 
