@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hornbook import Run
+from hornbook.cli import words
 
 
 def test_the_table_tells_text_updates_loss_speed_time_and_state(hornbook, run):
@@ -137,6 +138,17 @@ def test_figures_are_whole_where_the_output_is_no_wide_terminal(hornbook, run, m
     assert "finished" in out
     assert "characters/s" in out
     assert str(Path("runs/book")) in out
+
+
+@pytest.mark.parametrize("width", [100, 80, 64, 48, 40, 34])
+def test_figures_are_whole_on_a_narrow_terminal_and_columns_give_way(hornbook, run, monkeypatch, width):
+    monkeypatch.setattr(words, "console_for_tables", lambda: words.plain_console(width=width))
+    best = Run(run).summary["best_nats_per_character"]
+    out = hornbook("runs").out
+    (line,) = (line for line in out.splitlines() if "runs/book" in line)
+    assert f"*{best:.3f}" in line.split()
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= width
 
 
 TIMES = {

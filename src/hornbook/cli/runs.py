@@ -20,7 +20,7 @@ CAPTION = "best and last: nats a character"
 BEGUN = "*"  # before a smooth loss of too few updates
 BEGUN_CAPTION = f"{BEGUN} in part still its first value: it lags behind what was learnt"
 # Columns that go, in this order, where a terminal is too narrow for all.
-DISPENSABLE = ("characters/s", "text", "when", "last", "of")
+DISPENSABLE = ("characters/s", "text", "when", "last", "of", "state", "updates")
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -121,30 +121,33 @@ def chosen_by(run: Run, summary: dict[str, Any]) -> float | None:
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     from hornbook.cli.words import WIDE, console_for_tables
 
     console = console_for_tables()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=CAPTION, caption_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right" if heading in NUMBERS else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(printable(word)) for word in words(row)))
+    lines = [dict(zip(HEADINGS, words(row), strict=True)) for row in rows]
+    headings = list(HEADINGS)
+    table = table_of(lines, headings)
     for heading in DISPENSABLE:
         if console.measure(table, options=console.options.update(width=WIDE)).maximum > console.width:
-            drop(table, heading)
-    losses = [str(cell) for column in table.columns if column.header in LOSSES for cell in column.cells]
-    if any(loss.startswith(BEGUN) for loss in losses):
+            headings.remove(heading)
+            table = table_of(lines, headings)
+    if any(line[heading].startswith(BEGUN) for line in lines for heading in LOSSES if heading in headings):
         table.caption = f"{CAPTION}\n{BEGUN_CAPTION}"
     console.print(table)
 
 
-def drop(table: Table, heading: str) -> None:
-    """Take a column out of a table."""
-    table.columns = [column for column in table.columns if column.header != heading]
+def table_of(lines: list[dict[str, str]], headings: list[str]) -> Table:
+    """The columns of these headings."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=CAPTION, caption_justify="left")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*(Text(printable(line[heading])) for heading in headings))
+    return table
 
 
 def words(row: dict[str, Any]) -> list[str]:
