@@ -19,10 +19,11 @@ from hornbook.cells import CELLS, Cell, gru, lstm, vanilla
 from hornbook.cells.cell import Array
 from hornbook.config import TrainingSettings, settings
 from hornbook.engines import ENGINES, TrainingState, backpropagation, reference
-from hornbook.gradients import CLOSE, check_gradients, hard
+from hornbook.gradients import check_gradients, hard
 from hornbook.perturbation import Case
 from hornbook.streams import Streams
 from hornbook.text import Text
+from hornbook.verdicts import CLOSE
 from problems import every_cell
 
 Mutation = tuple[ModuleType, str, str]

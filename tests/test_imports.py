@@ -41,6 +41,7 @@ FLOORS: list[set[str]] = [
         "baselines",
         "gradients",
         "perturbation",
+        "verdicts",
         "training",
     }
     | {

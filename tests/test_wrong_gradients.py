@@ -84,8 +84,8 @@ def test_either_numerical_gradient_alone_can_turn_a_row_red(
 ) -> None:
     whole = getattr(gradients, way)
 
-    def wrong(case: Case, key: str, entries: Array) -> Array:
-        return np.asarray(whole(case, key, entries) + (error if key == "V" else 0))
+    def wrong(case: Case, key: str, entries: Array, *h: float) -> Array:
+        return np.asarray(whole(case, key, entries, *h) + (error if key == "V" else 0))
 
     monkeypatch.setattr(gradients, way, wrong)
     check = check_gradients(prose, *settings(len(prose.vocabulary), hidden=4, seq_len=5, engine="reference"))

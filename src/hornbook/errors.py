@@ -6,7 +6,7 @@
     │   ├── SettingError                a setting: unknown, out of range, in conflict with another
     │   ├── PromptError                 a prompt with a character that the model has never seen
     │   └── RunFolderError              a run folder: not one, not empty, damaged, not ours
-    ├── CheckFailed                 1   a gradient check with a row out of its limits
+    ├── CheckFailed                 1   a gradient check with a row out of its limits, or too chaotic
     ├── FigureError                 1   a figure that matplotlib cannot draw, or cannot be loaded to draw
     ├── NotInstalledError           1   another package that is needed and not there; also an ImportError
     └── TrainingFailed              1   a training that cannot go on; what was learnt is kept
@@ -57,7 +57,7 @@ class RunFolderError(InputError):
 
 
 class CheckFailed(HornbookError):
-    """A gradient check with at least one row out of its limits."""
+    """A gradient check with at least one row out of its limits, or of a network too chaotic to be checked."""
 
 
 class FigureError(HornbookError):

@@ -13,6 +13,11 @@ in time of their own, which shares nothing with an engine but the cell's `step`:
 by side, of which row m has entry m changed. Layers below the change are the same in all of them and are one
 row.
 
+How well float64 can know a gradient is found by disturbing the network as rounding does, and so without
+any gradient that is under test: every parameter in its last digits, and the slope of every unit by as much of
+1, since back-propagation takes tanh' from a rounded tanh. In an orderly network this changes the complex step
+in its last digits; in a chaotic one the change grows with every character.
+
     K symbols   H hidden units   G gates   T characters   L layers   S states of the cell
     M networks of a batch
 """
@@ -20,7 +25,7 @@ row.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hornbook.cells import CELLS
-from hornbook.cells.cell import Array
+from hornbook.cells.cell import Array, Cell, State, blocks
 from hornbook.config import ModelSettings
 from hornbook.engines.backpropagation import nats
 from hornbook.engines.interface import Integers
@@ -37,6 +42,7 @@ from hornbook.parameters import name, shapes, views
 DIFFERENCE_STEP = 3e-4  # of sixth order: rounding costs 2e-11 to 1.2e-10, the cut-off less
 WEIGHTS = (45, -9, 1)  # of f(θ + kh) - f(θ - kh), k = 1, 2, 3, over 60h
 COMPLEX_STEP = 1e-20
+DISTURBANCE = 2.0**-47  # 32 roundings: right gradients err by up to ten times what one in each parameter does
 BATCH_NUMBERS = 65_536  # numbers in a batch's largest array
 
 ONE = np.ones((1, 1))
@@ -52,6 +58,7 @@ class Case:
     x: Integers  # (T, 1)
     y: Integers  # (T, 1)
     state: Array  # (L, S, 1, H)
+    slopes: Array | None = None  # (H,) added to the slope of each unit with regard to its u + v
 
     @cached_property
     def named(self) -> dict[type, dict[str, Array]]:
@@ -87,9 +94,17 @@ class Change:
         return changed
 
 
-def by_differences(case: Case, key: str, entries: Integers) -> npt.NDArray[np.float64]:  # (M,)
+def disturbed(case: Case, random: np.random.Generator) -> Case:
+    """The network with its parameters, and the slopes of its units, off by roundings."""
+    size, H = len(case.parameters), case.model.hidden
+    off, slopes = np.split(DISTURBANCE * random.uniform(-1, 1, size + H), [size])
+    return replace(case, parameters=case.parameters * (1 + off), slopes=slopes)
+
+
+def by_differences(
+    case: Case, key: str, entries: Integers, h: float = DIFFERENCE_STEP
+) -> npt.NDArray[np.float64]:  # (M,)
     """The gradient by central differences, taken at each time step and then summed."""
-    h = DIFFERENCE_STEP
 
     def across(h: float) -> Array:  # (T, M)
         above, below = (perturbed_losses(case, key, entries, step) for step in (h, -h))
@@ -131,9 +146,18 @@ def walk_changed(case: Case, named: dict[str, Array], change: Change) -> Iterato
             product = below @ named[U] if layer else named[U][[x]]
             u = change.seen(U, product, below) + change.seen(b, named[b][None], ONE)  # u = x U + b
             v = change.seen(W, state[0] @ named[W], state[0])  # v = h W
-            states[layer], _ = cell.step(u, v, state)
+            states[layer] = after(cell, u, v, state, case.slopes)
             below = states[layer][0]
         yield below
+
+
+def after(cell: Cell, u: Array, v: Array, state: State, slopes: Array | None) -> State:
+    """The state after a step, its derivatives disturbed where slopes (H,) are given."""
+    new, _ = cell.step(u, v, state)
+    if slopes is None:
+        return new
+    moved = 1j * slopes * sum(blocks((u + v).imag, cell.gates))
+    return tuple(s + moved for s in new)
 
 
 def changed_column(o: Array, y: Integers, columns: Integers, amount: Any) -> Array:  # (T, M)

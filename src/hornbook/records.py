@@ -35,7 +35,7 @@ VALIDATION: Form = {"nats_per_character": NUMBER, "characters": WHOLE, "bits_per
 GRADIENT: Form = {
     "case": TEXT, "parameter": TEXT, "entries": WHOLE, "share_within": NUMBER, "max_abs_difference": NUMBER,
     "max_rel_difference": NUMBER, "max_abs_complex": NUMBER, "max_rel_complex": NUMBER, "limit": NUMBER,
-    "passed": TRUTH,
+    "limit_complex": NUMBER, "judged_by": TEXT, "passed": TRUTH,
 }  # fmt: skip
 BEST_BY: Form = {"best_by": TEXT}  # which the summaries of earlier versions do not have
 SUMMARY: Form = {

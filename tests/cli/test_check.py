@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,23 @@ def test_a_broken_gradient_has_rows_that_did_not_pass_in_json(hornbook, book, br
     assert told.code == 1
     failed = {row["parameter"] for row in rows if not row["passed"]}
     assert failed == {"U", "W", "b"}
+
+
+def test_right_gradients_that_are_too_sensitive_for_differences_pass_and_say_so(hornbook, book):
+    told = hornbook("check", book, "--hidden", 30, "--init-scale", 0.6)
+    assert told.code == 0
+    assert " yes*" in told.out
+    assert "by complex step alone: this network is too sensitive for differences" in told.out
+
+
+def test_a_network_that_is_too_chaotic_to_be_checked_exits_1_and_is_not_called_wrong(hornbook, book):
+    told = hornbook("check", book, "--hidden", 20, "--seq-len", 60, "--init-scale", 2)
+    last = told.err.splitlines()[-1]
+    assert told.code == 1
+    assert last.startswith("error: this network is too chaotic to be checked")
+    assert "a smaller --init-scale or --seq-len" in last
+    assert "?           cannot be told" in told.out
+    assert not re.search(r" no *$", told.out, re.MULTILINE)
 
 
 def test_without_a_text_the_built_in_one_is_checked(hornbook):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -210,6 +211,21 @@ def test_a_check_of_a_sample_says_so(run, monkeypatch):
     every = count(run.config.model)
     entries = sum(min(10, size) for size in map(np.prod, shapes(run.config.model).values()))
     assert f"a sample of {entries} of {every:,} entries" in words(document)
+
+
+@pytest.mark.parametrize(
+    ("judged_by", "passed", "told"),
+    [
+        ("both", True, "All errors are of the size of rounding: the gradients are right."),
+        ("complex step", True, "By the complex step all errors are of the size of rounding"),
+        ("none", False, "too chaotic to be checked"),
+        ("both", False, "the gradients are not right"),
+    ],
+)
+def test_the_conclusion_of_a_check_is_by_what_it_was_judged_by(run, judged_by, passed, told):
+    rows = checks.checked(Subject(run))
+    rows[3] = replace(rows[3], judged_by=judged_by, passed=passed)
+    assert told in checks.conclusion(rows)
 
 
 def test_a_run_that_is_still_training_says_how_far_it_came(run):

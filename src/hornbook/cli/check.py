@@ -13,7 +13,8 @@ from hornbook.errors import CheckFailed
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hornbook.gradients import GradientCheck, Row
+    from hornbook.gradients import GradientCheck
+    from hornbook.verdicts import Row
 
 CASES = {
     "recipe": "initial values as the recipe has them, zero state",
@@ -65,14 +66,19 @@ def check(
         print(json.dumps([row.record() for row in result.rows], indent=2))
     else:
         show(result)
-    if not result.passed:
+    if result.wrong:
         raise CheckFailed("at least one gradient is out of its limits: the rows that say no above")
+    if not result.passed:
+        raise CheckFailed(
+            "this network is too chaotic to be checked: in the rows that say ? above, rounding alone changes "
+            "a gradient as much as a fault could; choose a smaller `init_scale` or `seq_len`"
+        )
 
 
 def show(result: GradientCheck) -> None:
     """Print the tables."""
     from hornbook.cli.words import console_for_tables
-    from hornbook.gradients import CLOSE, COMPLEX_LIMIT, ROUNDING
+    from hornbook.verdicts import CLOSE, COMPLEX_LIMIT, ROUNDING
 
     console = console_for_tables()
     model = result.model
@@ -80,6 +86,7 @@ def show(result: GradientCheck) -> None:
         f"Gradients of the {result.engine} engine: {model.cell}, L {model.layers}, H {model.hidden}, "
         f"K {model.vocabulary:,}, T {result.seq_len}\n"
     )
+    limits = {row.case: f"{row.limit:.2g}" for row in result.rows}
     for case, meaning in CASES.items():
         rows = [row for row in result.rows if row.case == case]
         console.print(table_of(rows, meaning, console.is_terminal))
@@ -88,9 +95,13 @@ def show(result: GradientCheck) -> None:
         "differences largest error against central differences\n"
         "complex     largest error against the complex step\n"
         "rel.        the same over the parameter's largest gradient\n"
-        f"A row passes with differences ≤ {rows[0].limit:.2g} and complex, relative, ≤ {COMPLEX_LIMIT:g}\n"
-        f"(or ≤ {ROUNDING:g} of the largest gradient of all, which is rounding)."
+        f"A row passes with differences ≤ {' and '.join(dict.fromkeys(limits.values()))} "
+        f"and complex, relative, ≤ {COMPLEX_LIMIT:g}\n"
+        f"(or ≤ {ROUNDING:g} of the largest gradient of all, T at most, or what roundings of the\n"
+        "parameters change in it, which is rounding)."
     )
+    for verdict, note in result.notes.items():
+        console.print(f"{verdict:12}{note}")
 
 
 def table_of(rows: list[Row], title: str, coloured: bool) -> Table:
@@ -98,7 +109,7 @@ def table_of(rows: list[Row], title: str, coloured: bool) -> Table:
     from rich import box
     from rich.table import Table
 
-    from hornbook.gradients import ROW_HEADINGS
+    from hornbook.verdicts import ROW_HEADINGS
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     first, *headings, last = ROW_HEADINGS
@@ -107,6 +118,6 @@ def table_of(rows: list[Row], title: str, coloured: bool) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column(last)
     for row in rows:
-        style = "" if not coloured else "green" if row.passed else "bold red"
+        style = "" if not coloured else "green" if row.passed else "bold red" if row.wrong else "yellow"
         table.add_row(*row.words(), style=style)
     return table

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hornbook.errors import HornbookError, InputError
-from hornbook.gradients import Row, check_gradients
+from hornbook.gradients import check_gradients
 from hornbook.parameters import count
 from hornbook.records import GRADIENT, check
 from hornbook.report.document import Block, Section, Table, note, say
@@ -18,6 +18,7 @@ from hornbook.report.wording import error_of, percent
 from hornbook.run_files import BEST
 from hornbook.storage import write_json
 from hornbook.untrusted import read_json
+from hornbook.verdicts import ALONE, UNCLEAR, Row
 
 KEPT = "gradients.json"
 CASES = {
@@ -39,7 +40,6 @@ def gradient_checks(subject: Subject, told: Told = lambda *_: None) -> Section:
 def shown(subject: Subject, rows: list[Row]) -> list[Block]:
     """What is said of the rows of a check."""
     config = subject.run.config
-    passed = all(row.passed for row in rows)
     entries, every = sum(row.entries for row in rows if row.case == "recipe"), count(config.model)
     some = f"a sample of {entries:,} of {every:,} entries" if entries < every else f"{entries:,} entries"
     return [
@@ -52,12 +52,27 @@ def shown(subject: Subject, rows: list[Row]) -> list[Block]:
             f"text; {config.model.hidden} hidden units, {some} in each case."
         ),
         *(table_of(case, [row for row in rows if row.case == case]) for case in CASES),
-        say(
-            "All errors are of the size of rounding: the gradients are right."
-            if passed
-            else "At least one error is larger than rounding explains: the gradients are not right."
-        ),
+        say(conclusion(rows)),
     ]
+
+
+def conclusion(rows: list[Row]) -> str:
+    """Whether the gradients are right, and what that rests on."""
+    if any(row.wrong for row in rows):
+        return "At least one error is larger than rounding explains: the gradients are not right."
+    if any(row.judged_by == UNCLEAR for row in rows):
+        return (
+            "Whether the gradients are right cannot be told: this network is too chaotic to be checked, for "
+            "rounding alone changes them as much as a fault could. A network with smaller initial values, or "
+            "on fewer characters, can be checked."
+        )
+    if any(row.judged_by == ALONE for row in rows):
+        return (
+            "By the complex step all errors are of the size of rounding: the gradients are right. Where "
+            "those by differences are larger, this network is too sensitive for differences: in steps twice "
+            "as wide they come out otherwise."
+        )
+    return "All errors are of the size of rounding: the gradients are right."
 
 
 def table_of(case: str, rows: list[Row]) -> Table:
