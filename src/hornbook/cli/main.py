@@ -17,6 +17,8 @@ from hornbook.cli.check import check
 from hornbook.cli.compare import compare
 from hornbook.cli.evaluate import evaluate
 from hornbook.cli.inside import inside
+from hornbook.cli.mistyped import mistake_words
+from hornbook.cli.numbers import with_numbers
 from hornbook.cli.quiet import UNREAD, is_unread, silence
 from hornbook.cli.report import report
 from hornbook.cli.resume import resume
@@ -83,8 +85,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except USAGE_ERROR as error:
             command = f" {ctx.invoked_subcommand}" if ctx.invoked_subcommand in COMMANDS else ""
-            message = error.format_message().rstrip(".")
-            aside(f"error: {message}; see hornbook{command} --help")
+            aside(f"error: {mistake_words(error)}; see hornbook{command} --help")
             raise typer.Exit(error.exit_code) from error
         except HornbookError as error:
             aside(f"error: {error}")
@@ -114,7 +115,7 @@ app = typer.Typer(
     help="Teach a recurrent network to write like a book, one character at a time.",
 )
 for name, command in COMMANDS.items():
-    app.command(name, help=paragraphs(command.__doc__ or ""))(command)
+    app.command(name, help=paragraphs(command.__doc__ or ""))(with_numbers(command))
 
 
 def tell_version(wanted: bool) -> None:
