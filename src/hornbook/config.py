@@ -16,6 +16,7 @@ from hornbook.values import choice, integer, make_plain, plain, real, share, wor
 
 CELL_NAMES = ("vanilla", "gru", "lstm")
 OPTIMIZER_NAMES = ("adagrad", "sgd", "rmsprop", "adam")
+ADAMW = "; adam with `weight_decay` is AdamW"
 ORDER_NAMES = ("text", "shuffled")
 INIT_NAMES = ("normal", "scaled", "orthogonal")
 ENGINE_NAMES = ("native", "reference")
@@ -116,7 +117,7 @@ class TrainingSettings:
         choice("order", self.order, ORDER_NAMES)
         integer("`chunk`", self.chunk, 1, 10**9)
         choice("objective", self.objective, ("sum", "mean"))
-        choice("optimizer", self.optimizer, OPTIMIZER_NAMES)
+        choice("optimizer", self.optimizer, OPTIMIZER_NAMES, ADAMW if self.optimizer == "adamw" else "")
         real("`lr`", self.lr, 0, 1e6)
         real("`input_rate`", self.input_rate, 0, 1e4)
         Schedule.parse(self.schedule)

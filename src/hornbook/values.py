@@ -46,10 +46,10 @@ def share(name: str, value: object) -> None:
         raise SettingError(f"{name} is {value!r}; expected a number from 0 to below 1")
 
 
-def choice(name: str, value: object, names: tuple[str, ...]) -> None:
-    """Raise SettingError unless `value` is one of the names."""
+def choice(name: str, value: object, names: tuple[str, ...], more: str = "") -> None:
+    """Raise SettingError unless `value` is one of the names; `more` ends its sentence."""
     if value not in names:
-        raise SettingError(known(name, str(value), names))
+        raise SettingError(known(name, str(value), names) + more)
 
 
 def words(name: str, value: object) -> None:

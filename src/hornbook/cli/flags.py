@@ -27,7 +27,7 @@ PANELS: dict[str, Panel] = {
         "validation": (float, "Share of the text, its tail, held out to choose the best model (0)."),
     },
     "Learning": {
-        "optimizer": (str, "adagrad, sgd, rmsprop or adam."),
+        "optimizer": (str, "adagrad, sgd, rmsprop or adam; adam with --weight-decay is AdamW."),
         "lr": (float, "Learning rate (classic 0.1, plain by the optimizer: adam 0.004)."),
         "schedule": (
             str,

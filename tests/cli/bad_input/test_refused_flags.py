@@ -64,6 +64,7 @@ def test_a_setting_out_of_range_is_refused_with_what_is_allowed(refused, book, f
     [
         ("--preset best", "classic"),
         ("--optimizer newton", "adagrad, adam, rmsprop, sgd"),
+        ("--optimizer adamw", "rmsprop, sgd; adam with --weight-decay is AdamW"),
         ("--engine abacus", "reference"),
     ],
 )
