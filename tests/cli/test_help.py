@@ -34,3 +34,8 @@ def test_every_setting_of_the_contract_is_a_flag(hornbook):
     flags = "preset engine hidden seq-len lr optimizer clip init-scale updates epochs seed dtype log-every "
     flags += "sample-every sample-length out name config tokens newlines encoding quiet json"
     assert [flag for flag in flags.split(" ") if f"--{flag} " not in out] == []
+
+
+@pytest.mark.parametrize("command", ["train", "resume"])
+def test_help_says_that_json_is_printed_quietly_too(hornbook, command):
+    assert "nothing but warnings and errors, and what --json prints" in hornbook(command, "--help").out

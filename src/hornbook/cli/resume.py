@@ -30,7 +30,9 @@ def resume(
         ),
     ] = False,
     save_every: SaveEvery = SAVE_SECONDS,
-    quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
+    quiet: Annotated[
+        bool, Flag("--quiet", help="Print nothing but warnings and errors, and what --json prints.")
+    ] = False,
     as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
 ) -> None:
     """Go on with a training that was stopped, by whatever: to the bit as if it had never ended.

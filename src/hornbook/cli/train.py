@@ -54,7 +54,9 @@ def train(
     newlines: Newlines = None,
     encoding: Encoding = None,
     save_every: SaveEvery = SAVE_SECONDS,
-    quiet: Annotated[bool, Flag("--quiet", help="Print nothing but warnings and errors.")] = False,
+    quiet: Annotated[
+        bool, Flag("--quiet", help="Print nothing but warnings and errors, and what --json prints.")
+    ] = False,
     as_json: Annotated[bool, Flag("--json", help="Print one JSON event a line.")] = False,
     **typed: Any,
 ) -> None:
