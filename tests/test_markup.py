@@ -15,6 +15,7 @@ from hornbook.markup import (
     BIT_LEVELS,
     COLOURS,
     SIGN_LEVELS,
+    a_second,
     activation_class,
     coloured,
     escaped,
@@ -130,3 +131,19 @@ def test_every_colour_can_be_read_in_light_and_in_dark_mode(dark):
     for name, hue, saturation, lightness in found:
         rgb = colorsys.hls_to_rgb(int(hue) / 360, float(lightness) / 100, int(saturation) / 100)
         assert contrast(luminance(*rgb), luminance(grey, grey, grey)) >= 4.5, name
+
+
+@pytest.mark.parametrize(
+    ("speed", "words"),
+    [
+        (1 / 7, "0.14"),
+        (0.0123, "0.012"),
+        (3.21, "3.2"),
+        (9.96, "10"),
+        (12.4, "12"),
+        (1234.5, "1,234"),
+        (0.0, "0"),
+    ],
+)
+def test_a_speed_below_ten_has_two_digits(speed, words):
+    assert a_second(speed) == words

@@ -63,6 +63,11 @@ def counted(number: int, one: str) -> str:
     return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
 
 
+def a_second(speed: float) -> str:
+    """So many a second: a whole number, or two digits below 10, where a whole number may be 0."""
+    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+
+
 def for_shell(path: str | Path) -> str:
     """A path as it can be pasted into a command line: quoted where a shell would take it apart, with `./`
     before a dash, which would begin an option. Where it has characters that cannot be printed, or backquotes,

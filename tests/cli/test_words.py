@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hornbook.cli.conclusion import tell
 from hornbook.cli.words import duration, loss_words, printable, visible
+from hornbook.runs import Run
 
 
 def test_a_picture_stands_for_each_control_character():
@@ -64,3 +66,9 @@ def test_a_loss_is_told_as_a_sum_in_nats_and_in_bits():
 )
 def test_a_time_is_told_in_minutes_hours_or_as_over_a_day(seconds, words):
     assert duration(seconds) == words
+
+
+def test_the_speed_of_a_slow_training_is_not_told_as_none(trained, capsys):
+    run = Run(trained)
+    tell(run, {**run.summary, "updates": 1, "seconds": 7.0, "updates_per_second": 1 / 7})
+    assert "1 update in 7.0 s, 0.14 updates/s, engine" in capsys.readouterr().out

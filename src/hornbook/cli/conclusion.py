@@ -8,7 +8,7 @@ import typer
 
 from hornbook.cli.quiet import perhaps_unread
 from hornbook.cli.words import aside, printable, warn
-from hornbook.markup import counted, for_shell
+from hornbook.markup import a_second, counted, for_shell
 
 if TYPE_CHECKING:
     from hornbook.runs import Run
@@ -63,7 +63,7 @@ def tell(run: Run, summary: dict[str, Any]) -> None:
         print(f"{share:.0%} of the smooth loss is still its first value: it lags behind what was learnt")
     print(
         f"{counted(summary['updates'], 'update')} in {summary['seconds']:.1f} s, "
-        f"{summary['updates_per_second']:,.0f} updates/s, engine {summary['engine']}"
+        f"{a_second(summary['updates_per_second'])} updates/s, engine {summary['engine']}"
     )
     if summary["stopped_early"]:
         patience = run.config.training.patience

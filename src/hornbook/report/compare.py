@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hornbook.config import RHYTHM, ModelSettings, TrainingSettings
 from hornbook.errors import InputError
-from hornbook.markup import counted, printable
+from hornbook.markup import a_second, counted, printable
 from hornbook.report.charts import COLOURS, chart, thinned
 from hornbook.report.document import (
     Beside,
@@ -274,5 +274,5 @@ def reached(one: Compared, length: int) -> tuple[str, ...]:
         f"{last * scale:.2f}" if length > 1 else f"{last * scale:.3f}",
         f"{nats / math.log(2):.3f}",
         f"{summary['updates']:,}",
-        f"{summary['updates_per_second']:,.0f}",
+        a_second(summary["updates_per_second"]),
     )

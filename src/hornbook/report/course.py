@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hornbook.events import AVERAGE
-from hornbook.markup import counted
+from hornbook.markup import a_second, counted
 from hornbook.report.charts import BLUE, INK, MUTED, RULE, RUST, chart, thinned
 from hornbook.report.document import Block, Figure, Panel, Passage, Section, Span, note, say, strong
 from hornbook.report.figures import best_smooth, best_validation, by_validation
@@ -47,7 +47,7 @@ def told(subject: Subject) -> Block:
         f"{still_first(subject.updates)}",
         f"{counted(len(rows), 'update')} of these were logged; in {clipped:,} of them at least one entry of "
         "a gradient was clipped.",
-        f" The training made {speed:,.0f} updates a second." if speed else "",
+        f" The training made {a_second(speed)} updates a second." if speed else "",
     )
 
 
