@@ -77,18 +77,20 @@ def choose_folder(text_name: str, out: str | Path | None = None, name: str | Non
         raise SettingError(f"`name` is {name!r}; expected the name of one folder, without a slash")
     if out is None and name is None:
         return free_folder(text_name)
-    folder = Path(out) if out is not None else RUNS / str(name)
+    folder, said = (Path(out), "`out`") if out is not None else (RUNS / str(name), "`name`")
     try:
         taken = folder.is_dir() and filled(folder)
         is_file = folder.exists() and not folder.is_dir()
     except OSError as error:
         raise RunFolderError(
-            f"{folder} cannot be a run folder: {error.strerror}; choose another `out`"
+            f"{folder} cannot be a run folder: {error.strerror}; choose another {said}"
         ) from error
     if taken:
-        raise RunFolderError(f"{folder} is not empty; choose another `out`, or leave it out for a fresh name")
+        raise RunFolderError(
+            f"{folder} is not empty; choose another {said}, or leave it out for a fresh name"
+        )
     if is_file:
-        raise RunFolderError(f"{folder} is a file; choose another `out`")
+        raise RunFolderError(f"{folder} is a file; choose another {said}")
     return folder
 
 

@@ -186,7 +186,10 @@ def table_of(old: Config) -> dict[str, Any]:
 
 
 def config_file(config: Path | None) -> Path | None:
-    """The file that `--config` means: itself, or the one in the run folder that it names."""
+    """The file that `--config` means: itself, or the one in the run folder that it names. Raises
+    RunFolderError where it is not there."""
+    if config is not None and not config.exists():
+        raise RunFolderError(f"{config}: no such file; name a config.toml, or the run folder that it is in")
     return config / "config.toml" if config is not None and config.is_dir() else config
 
 

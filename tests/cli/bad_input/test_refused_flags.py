@@ -152,6 +152,23 @@ def test_out_onto_a_file_is_refused(refused, book):
     assert "book.txt is a file" in refused("train", book, "--out", book)
 
 
+@pytest.mark.parametrize("flag", ["--out", "--name"])
+def test_another_is_asked_for_of_what_was_typed(refused, book, folder, flag):
+    for path in ("runs/full/thing", "full/thing", "runs/file", "file"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    advice = f"is not empty; choose another {flag}, or leave it out for a fresh name"
+    assert advice in refused("train", book, flag, "full")
+    assert f"is a file; choose another {flag}" in refused("train", book, flag, "file")
+
+
+@pytest.mark.parametrize("place", ["nofile", "run/nofile", "nowhere/config.toml"])
+def test_a_config_that_is_not_there_is_told(refused, folder, place):
+    (folder / "run").mkdir()
+    told = refused("train", "--config", place)
+    assert told == f"error: {place}: no such file; name a config.toml, or the run folder that it is in\n"
+
+
 def test_out_and_name_both_are_refused(refused, book):
     message = refused("train", book, "--out", "a", "--name", "b")
     assert "--out" in message
