@@ -133,7 +133,8 @@ def test_the_seed_and_the_epoch_decide_the_order_of_chunks() -> None:
     [
         ((50, 25, 4, 0), "at most `streams=1` or at most `seq_len=12`"),
         ((20, 25, 1, 0), "at most `seq_len=19`"),
-        ((4, 25, 4, 0), "smaller `streams`, `seq_len` and `chunk`"),
+        ((4, 25, 4, 0), "`streams=1` with at most `seq_len=3`"),
+        ((4, 25, 4, 2), "`streams=1` and `chunk=1` with at most `seq_len=3`"),
         ((200, 25, 2, 8), "at most `seq_len=12` or at most `chunk=3`"),
     ],
 )

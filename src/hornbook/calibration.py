@@ -16,7 +16,7 @@ from typing import Any
 from hornbook.capacity import check_memory, seconds_of_saving, seconds_of_the_start
 from hornbook.config import LONGEST, MOST_PASSES, MOST_UPDATES, ModelSettings, TrainingSettings, settings
 from hornbook.engines import why_not_mixed
-from hornbook.errors import SettingError
+from hornbook.errors import SettingError, TextError
 from hornbook.events import Planned
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.streams import Streams, trained_on
@@ -108,7 +108,24 @@ def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
 def check_text(text: Text, training: TrainingSettings) -> Streams:
     """The order of reading. Raises TextError where a text is too short to train on, or to hold out from."""
     HeldOut.of(text.ids, training)
-    return Streams.of(trained_on(len(text), training), training)
+    try:
+        return Streams.of(trained_on(len(text), training), training)
+    except TextError as error:
+        raise TextError(f"{error}{less_held_out(len(text), training)}") from error
+
+
+def less_held_out(characters: int, training: TrainingSettings) -> str:
+    """The end of the sentence on a text that is too short to train on; empty where it would be with nothing
+    held out too."""
+    try:
+        least = Streams.of(characters, training).least
+    except TextError:
+        return ""
+    share = math.floor(1000 * (characters - least) / characters) / 1000
+    enough = round(characters * share) > training.seq_len
+    advice = f"at most `validation={share:g}`" if enough else "leave `validation` out"
+    held_out = characters - trained_on(characters, training)
+    return f" or {advice}: {held_out:,} of {characters:,} characters are held out"
 
 
 def updates_of(epochs: float, streams: Streams) -> int:

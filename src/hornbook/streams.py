@@ -52,6 +52,11 @@ class Streams:
             raise TextError(too_short(self))
 
     @property
+    def least(self) -> int:
+        """The characters of the shortest text that can be read so."""
+        return self.streams * self.seq_len * max(self.chunk, 1) + 1
+
+    @property
     def stream_length(self) -> int:
         """The characters that each stream reads as input in an epoch, at most."""
         return (self.characters - 1) // self.streams
@@ -102,7 +107,6 @@ def shuffled(streams: Streams, epoch: int) -> tuple[int, Integers]:
 def too_short(streams: Streams) -> str:
     """What is wrong with a text that does not hold one update, and the largest settings that would fit."""
     B, T, left = streams.streams, streams.seq_len * max(streams.chunk, 1), streams.characters - 1
-    least = B * T + 1
     what = (
         f"an update of {counted(streams.seq_len, 'character')}"
         if not streams.chunk
@@ -118,8 +122,9 @@ def too_short(streams: Streams) -> str:
     if streams.chunk and chunks:
         advice.append(f"at most `chunk={chunks}`")
     if left > 0 and len(advice) == 1:
-        advice.append("smaller `streams`, `seq_len` and `chunk`")
+        alone = "`streams=1` and `chunk=1`" if streams.chunk else "`streams=1`"
+        advice.append(f"{alone} with at most `seq_len={left}`")
     return (
         f"the text has {counted(streams.characters, 'character')} to train on, but {what}{each} needs at "
-        f"least {least:,}; give {' or '.join(advice)}"
+        f"least {streams.least:,}; give {' or '.join(advice)}"
     )

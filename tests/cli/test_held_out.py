@@ -219,3 +219,32 @@ def test_n_grams_do_not_know_what_was_held_out_and_it_may_be_copied(hornbook, he
     assert Run(held_out).read_in_training() == story[:1800]
     text = hornbook("sample", held_out, "--no-copy", 12, "--length", 300).out
     assert not any(text[i : i + 13] in story[:1800] for i in range(len(text) - 12))
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (
+            "--cell gru --streams 4 --seq-len 64 --validation 0.9",
+            "the text has 200 characters to train on, but an update of 64 characters in each of 4 streams "
+            "needs at least 257; give a longer text or at most --streams 3 or at most --seq-len 49 "
+            "or at most --validation 0.871: 1,800 of 2,000 characters are held out\n",
+        ),
+        (
+            "--order shuffled --seq-len 64 --validation 0.5",
+            "or at most --chunk 15 or at most --validation 0.487: 1,000 of 2,000 characters are held out\n",
+        ),
+        (
+            "--seq-len 1000 --validation 0.6",
+            "or at most --seq-len 799 or leave --validation out: 1,200 of 2,000 characters are held out\n",
+        ),
+        ("--seq-len 10 --streams 500 --validation 0.5", "or at most --seq-len 1\n"),
+        (
+            "--cell gru --seq-len 20 --validation 0.99",
+            "give a longer text or --streams 1 with at most --seq-len 19 or at most --validation 0.679: "
+            "1,980 of 2,000 characters are held out\n",
+        ),
+    ],
+)
+def test_a_text_that_is_too_short_for_what_is_held_out_is_told_so(refused, book, flags, told):
+    assert refused("train", book, *flags.split()).endswith(told)
