@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 
@@ -40,6 +41,16 @@ def made_until(budget: Budget, machine: Machine) -> list[Planned]:
         done = min(slice_, budget.next_step(update) - update)
         machine.work(done)
         update += done
+
+
+def test_a_budget_tells_the_seconds_that_are_left_for_updates_and_a_plan_has_no_end_by_the_clock() -> None:
+    machine = Machine(lambda _: 10.0)
+    budget = Budget(1000, end=1012.0, close=1014.0, clock=machine.clock)
+    machine.work(20)
+    assert budget.seconds_left() == pytest.approx(10.0)
+    machine.work(200)
+    assert budget.seconds_left() == 0.0
+    assert Plan(50).seconds_left() == math.inf
 
 
 # Planned beforehand

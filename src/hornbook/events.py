@@ -46,6 +46,7 @@ class Progress:
     best_update: int
     seconds: float  # since the first update
     characters_per_second: float
+    seconds_left: float = math.inf  # at most: what a training by time has for its updates
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ same updates to the bit, however fast it is.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -50,6 +51,10 @@ class Plan:
     def in_time(self) -> bool:
         """Whether there is time to read on in the held-out part when all updates are made."""
         return True
+
+    def seconds_left(self) -> float:
+        """The seconds that are left for updates; infinite where no clock ends them."""
+        return math.inf
 
 
 def total_after(steps: Sequence[Planned], update: int) -> int:
@@ -113,3 +118,7 @@ class Budget(Plan):
     def in_time(self) -> bool:
         """Whether there is time to read on in the held-out part."""
         return self.clock() < self.close
+
+    def seconds_left(self) -> float:
+        """The seconds until the moment at which the last update is to be made."""
+        return max(0.0, self.end - self.clock())

@@ -225,6 +225,7 @@ class Training:
             *self.lowest,
             row.seconds,
             row.characters_per_second,
+            self.plan.seconds_left(),
         )
 
     def current(self) -> TrainingState:

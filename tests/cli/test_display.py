@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,13 @@ def test_the_line_of_a_progress_tells_the_time_left():
         "update 2,000 of 10,000  epoch 0.25  smooth loss 70.00 (2.800 nats, 4.040 bits a character)  "
         "12,346 characters/s  0:16 left"
     )
+
+
+def test_no_more_time_is_left_than_a_training_by_time_has():
+    first = replace(PROGRESS, update=1, updates=196_106, seconds=0.002)
+    assert progress_line(first, 25).endswith(" 6:32 left")
+    assert progress_line(replace(first, seconds_left=11.4), 25).endswith(" 0:11 left")
+    assert progress_line(replace(PROGRESS, seconds_left=60.0), 25).endswith(" 0:16 left")
 
 
 def test_the_line_of_an_evaluation_says_on_how_much_the_loss_is_and_the_least_with_it():

@@ -97,6 +97,7 @@ def test_the_plan_is_told_as_events(hornbook, book):
     assert [{k: e[k] for k in ("update", "remaining")} for e in found] == [
         plan_row(step) for step in read_plan(Path("a"))
     ]
+    assert all(0 <= e["seconds_left"] <= 0.6 for e in events if e["event"] == "progress")
 
 
 # Fluent, on a page and on a text that is too long for so little time

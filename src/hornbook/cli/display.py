@@ -139,8 +139,8 @@ def read_words(event: Evaluated) -> str:
 
 
 def time_left(event: Progress) -> float:
-    """In seconds, at the mean speed so far."""
-    return (event.updates - event.update) * event.seconds / event.update
+    """In seconds, at the mean speed so far; in a training by time no more than there is."""
+    return min((event.updates - event.update) * event.seconds / event.update, event.seconds_left)
 
 
 class LiveDisplay(Display):
