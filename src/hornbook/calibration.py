@@ -26,6 +26,7 @@ from hornbook.validation import HeldOut
 from hornbook.values import real
 
 LENGTHS = ("updates", "epochs", "minutes")
+SHORTEST = 0.01  # minutes: start-up alone takes longer than fewer
 GRACE = 2.0  # seconds that the last reading may exceed a time
 SMALLER = ("hidden", "layers", "streams", "seq_len")  # what can be smaller for an update to be faster
 OF_AN_UPDATE = ("streams", "seq_len")  # those of a training that goes on from a run
@@ -95,13 +96,19 @@ def dtype_words(asked: str | None, model: ModelSettings, training: TrainingSetti
 
 
 def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The one setting, checked, that says how long, where one does, and the others."""
+    """The one setting, checked, that says how long, where one does, and the others. Raises SettingError for
+    more than one, and for one that is out of range."""
     length = {name: changes[name] for name in LENGTHS if changes.get(name) is not None}
     if len(length) > 1:
         names = " and ".join(f"`{name}`" for name in length)
         raise SettingError(f"{names} both say how long to train; give one of them")
     real("`epochs`", length.get("epochs", 1), 0, MOST_PASSES)
-    real("`minutes`", length.get("minutes", 1), 0, LONGEST)
+    minutes = real("`minutes`", length.get("minutes", 1), 0, LONGEST)
+    if minutes < SHORTEST:
+        raise SettingError(
+            f"`minutes={minutes:g}` is over before a training can start; give at least "
+            f"`minutes={SHORTEST:g}`; in about 0.1 something is learnt"
+        )
     return length, {name: value for name, value in changes.items() if name not in LENGTHS}
 
 

@@ -199,6 +199,12 @@ def test_without_its_plan_a_run_is_repeated_for_so_long_as_is_said(hornbook, run
         ("--minutes 0", "minutes is 0.0; expected a number above 0"),
         ("--minutes -2", "minutes is -2.0"),
         ("--minutes nan", "minutes is nan"),
+        (
+            "--minutes 0.0000001",
+            "--minutes 1e-07 is over before a training can start; give at least --minutes 0.01;",
+        ),
+        ("--minutes 0.001", "--minutes 0.001 is over before a training can start"),
+        ("--minutes 0.0099 --preset fluent", "--minutes 0.0099 is over"),
         ("--minutes 1 --updates 10", "--updates and --minutes both say how long"),
         ("--minutes 1 --epochs 2", "--epochs and --minutes both say how long"),
     ],
