@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from hornbook.calibration import budget, going_on, most_updates
+from hornbook.checkpoints import last_checkpoint
 from hornbook.config import LONGEST, MOST_UPDATES
-from hornbook.errors import SettingError
+from hornbook.errors import RunFolderError, SettingError
 from hornbook.events import Checkpoint, Planned
-from hornbook.markup import counted
+from hornbook.markup import counted, for_shell
 from hornbook.plan import Budget, Plan, total_after
+from hornbook.run_files import most_bytes
 from hornbook.runs import Run
 from hornbook.text import Text
 from hornbook.values import integer, make_plain, real
@@ -89,12 +92,11 @@ def plan_on(
 def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
     """Raise SettingError where a run has ended by its patience, has made as many updates already, or is to go
     on by the clock and has read its text as often as it may."""
-    update, best = (start.state.update, start.best) if start else (0, None)
-    patience = run.config.training.patience
-    if best and 0 < patience <= best.since:
+    update = start.state.update if start else 0
+    if start and out_of_patience(run, start):
         raise SettingError(
-            f"{run.folder} ended after {counted(patience, 'evaluation')} without a new best, as its "
-            "`patience` says, and would again; train anew with more"
+            f"{run.folder} ended after {counted(run.config.training.patience, 'evaluation')} without a new "
+            f"best, as its `patience` says, and would again; {anew(run)}"
         )
     if further.total(update) <= update:
         raise SettingError(
@@ -105,6 +107,24 @@ def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
             f"{run.folder} has read its text {run.config.training.most_epochs:,.4g} times, as often as a "
             "training by time is to; `updates='+N'` goes on all the same"
         )
+
+
+def out_of_patience(run: Run, start: Checkpoint) -> bool:
+    """Whether a run has ended by its patience, and would again."""
+    return start.best is not None and 0 < run.config.training.patience <= start.best.since
+
+
+def ended_by_patience(run: Run) -> bool:
+    """The same of a run that has ended, by its last checkpoint; not where that cannot be read."""
+    with suppress(RunFolderError):
+        saved = last_checkpoint(run.folder, most_bytes(run.config))
+        return saved is not None and out_of_patience(run, saved.start)
+    return False
+
+
+def anew(run: Run) -> str:
+    """How a run that has ended by its patience gets more of it, as the end of a sentence."""
+    return f"with more it is trained anew: hornbook train --config {for_shell(run.folder)} --patience N"
 
 
 def most_of(run: Run) -> int:

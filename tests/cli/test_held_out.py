@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_patience_ends_a_training_and_is_told(hornbook, book):
     assert "ended early: 3 evaluations without a new best (--patience 3)" in told.out
     assert (summary["finished"], summary["stopped_early"]) == (True, True)
     assert summary["updates"] == summary["best_update"] + 30 < 50_000
+
+
+@pytest.mark.parametrize("updates", ["as many as there are", "as many as patience lasts"])
+def test_what_is_out_of_patience_is_trained_anew_with_more_and_not_resumed(hornbook, refused, book, updates):
+    flags = ("--evaluate-every", 10, "--patience", 3, "--validation", 0.1, "--lr", 2, "--quiet", "--out")
+    hornbook("train", book, *SMALL, "--updates", 50_000, *flags, "a run")
+    made = Run("a run").summary["updates"]
+    if updates == "as many as patience lasts":
+        shutil.rmtree("a run")
+        hornbook("train", book, *SMALL, "--updates", made, *flags, "a run")
+    anew = "with more it is trained anew: hornbook train --config 'a run' --patience N\n"
+    told = f"a run is finished, after {made} updates, by its --patience 3; {anew}"
+    assert hornbook("resume", "a run").out == told
+    assert refused("resume", "a run", "--updates", "+10").endswith(f"and would again; {anew}")
+    more = ("--patience", 9, "--updates", 50_000, "--quiet", "--out", "b")
+    assert hornbook("train", "--config", "a run", *more).code == 0
+    assert Run("b").summary["updates"] > made
 
 
 def test_evaluations_are_shown_and_told_as_json(hornbook, book):

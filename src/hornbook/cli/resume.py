@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from hornbook.cli.options import SaveEvery
 from hornbook.cli.words import printable, warn
 from hornbook.config import SAVE_SECONDS
 from hornbook.markup import counted
+
+if TYPE_CHECKING:
+    from hornbook.runs import Run
 
 Flag = typer.Option
 
@@ -38,13 +41,14 @@ def resume(
     """Go on with a training that was stopped, by whatever: to the bit as if it had never ended.
 
     A run by time goes on for the minutes it has left. A finished run says so, unless it is given more updates
-    or minutes; its learning rate then follows the schedule of the longer training from there on.
+    or minutes; its learning rate then follows the schedule of the longer training from there on. One that
+    ended by its --patience gets no more: hornbook train --config RUN --patience N trains it anew.
     """
     from hornbook.cli.conclusion import conclude
     from hornbook.cli.display import choose_display
     from hornbook.cli.interrupts import Interrupts
     from hornbook.facade import resume_into
-    from hornbook.lengthening import Further, most_of
+    from hornbook.lengthening import Further
     from hornbook.resuming import finished
     from hornbook.runs import Run
 
@@ -57,10 +61,15 @@ def resume(
     if not done:
         conclude(found, silent=quiet or as_json, signal=interrupts.asked)
     elif not quiet and not as_json:
-        by_time = " or --minutes M" if found.summary["updates"] < most_of(found) else ""
-        print(
-            printable(
-                f"{run} is finished, after {counted(found.summary['updates'], 'update')}; give it more with "
-                f"--updates +N{by_time}"
-            )
-        )
+        after = counted(found.summary["updates"], "update")
+        print(printable(f"{run} is finished, after {after}{more_words(found)}"))
+
+
+def more_words(run: Run) -> str:
+    """How a finished run gets more, as the end of a sentence."""
+    from hornbook.lengthening import anew, ended_by_patience, most_of
+
+    if ended_by_patience(run):
+        return f", by its --patience {run.config.training.patience}; {anew(run)}"
+    by_time = " or --minutes M" if run.summary["updates"] < most_of(run) else ""
+    return f"; give it more with --updates +N{by_time}"
