@@ -194,6 +194,20 @@ def test_a_preset_warms_up_in_a_twentieth_of_the_training_at_most_and_as_it_is_t
     assert [settings(80, "plain", updates=n)[1].warmup for n in (10, 100, 999, 10_000)] == [0, 5, 49, 50]
     assert settings(80, "plain", updates=100, warmup=60)[1].warmup == 60
     assert settings(80)[1].warmup == 0
+    assert settings(80, updates=60, start="runs/old")[1].warmup == 59
+    assert settings(80, updates=600, start="runs/old")[1].warmup == 500
+    assert settings(80, minutes=1.0, start="runs/old")[1].warmup == 500
+    assert settings(80, "classic-adam", start="runs/old")[1].warmup == 0
+    assert settings(80, start="runs/old", warmup=3)[1].warmup == 3
+
+
+def test_a_warm_up_that_the_updates_have_no_room_for_is_refused_and_by_time_it_is_not() -> None:
+    assert settings(80, updates=100, warmup=99)[1].warmup == 99
+    with pytest.raises(
+        SettingError, match=r"`warmup` is 100, but the training has 100 updates; .*`warmup=99`"
+    ):
+        settings(80, updates=100, warmup=100)
+    assert settings(80, updates=100, minutes=1.0, warmup=100)[1].warmup == 100
 
 
 def test_presets_are_what_they_say() -> None:

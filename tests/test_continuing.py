@@ -126,7 +126,7 @@ def test_training_goes_on_from_what_was_learnt(classic):
 
 
 def test_the_recipe_is_that_of_the_old_run_where_nothing_calls_for_another(classic, tmp_path, prose):
-    assert Ancestor.of(classic).usual({}) == {"dtype": "float32", "preset": "classic", "warmup": 500}
+    assert Ancestor.of(classic).usual({}) == {"dtype": "float32", "preset": "classic"}
     assert Ancestor.of(classic).usual({"warmup": 0, "preset": None})["warmup"] == 0
     adam = Ancestor.of(classic).usual({"optimizer": "adam", "dtype": "float64"})
     assert adam == {"optimizer": "adam", "dtype": "float64"}

@@ -18,6 +18,7 @@ from hornbook.config import LONGEST, MOST_PASSES, MOST_UPDATES, ModelSettings, T
 from hornbook.engines import why_not_mixed
 from hornbook.errors import SettingError, TextError
 from hornbook.events import Planned
+from hornbook.markup import counted
 from hornbook.plan import Budget, Plan, total_after
 from hornbook.streams import Streams, trained_on
 from hornbook.text import Text
@@ -65,10 +66,9 @@ def arranged(
     epochs = length.pop("epochs", None)
     model, training = possible(text, **length, **rest)
     streams = check_text(text, training)
-    if epochs is not None:
-        return planned(text, (), {**rest, "updates": updates_of(epochs, streams)})
     if not training.minutes:
-        return model, training, Plan(training.updates)
+        updates = training.updates if epochs is None else updates_of(epochs, streams)
+        return planned(text, (), {**rest, "updates": updates})
     check_begun(begun, training.minutes)
     ahead(text, training)
     plan = budget(
@@ -93,6 +93,16 @@ def dtype_words(asked: str | None, model: ModelSettings, training: TrainingSetti
     if asked != "mixed" or training.dtype == "mixed":
         return ""
     return f"`dtype='mixed'`: {why_not_mixed(model, training)}; float32 is used"
+
+
+def warmup_words(training: TrainingSettings) -> str:
+    """That the updates which a time is expected to hold are fewer than the warm-up has; empty otherwise."""
+    if not training.minutes or training.warmup < training.updates:
+        return ""
+    return (
+        f"`warmup` is {training.warmup:,}, but about {counted(training.updates, 'update')} will fit into "
+        f"`minutes={training.minutes:g}`: the rate rises until their end; give fewer"
+    )
 
 
 def lengths(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

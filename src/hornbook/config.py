@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from hornbook.compound import Clip, Schedule
 from hornbook.errors import SettingError, known
+from hornbook.markup import counted
 from hornbook.values import choice, integer, make_plain, plain, real, share, words
 
 CELL_NAMES = ("vanilla", "gru", "lstm")
@@ -25,6 +26,7 @@ LARGEST_SEED = 2**63 - 1  # what a TOML integer holds
 MOST_UPDATES = 10**12
 LONGEST = 1_000_000  # minutes
 MOST_PASSES = 1e9  # through a text
+WARMUP = 500  # updates, from the best model of another run under AdaGrad
 SAVE_SECONDS = 30.0  # between two checkpoints, where nothing else is said
 
 R = TypeVar("R", "ModelSettings", "TrainingSettings")
@@ -218,9 +220,9 @@ def settings(
     preset see `preset_for`.
 
     How often rows are logged, samples written and evaluations made goes by the length of the training, where
-    it is not said; see `rhythm`; a preset's warm-up is a twentieth of it at most. Streams are summed in a
-    shard for each core, at most, unless `shards` says otherwise. Raises SettingError for an unknown preset
-    or setting and for a value out of range.
+    it is not said, see `rhythm`, and so does the warm-up, see `usual_warmup`. Streams are summed in a shard
+    for each core, at most, unless `shards` says otherwise. Raises SettingError for an unknown preset or
+    setting, for a value out of range, and for a warm-up that `updates` have no room for.
     """
     changes = {k: lower(v) if k in NAMED else plain(v) for k, v in changes.items() if v is not None}
     preset = preset_for(changes) if preset is None else lower(preset)
@@ -238,8 +240,29 @@ def settings(
     rest = {k: v for k, v in chosen.items() if k not in MODEL_FIELDS}
     training = TrainingSettings(preset=preset, **rest)
     fitting: dict[str, Any] = {**rhythm(training), "shards": min(training.streams, cores())}
-    fitting["warmup"] = min(training.warmup, training.updates // 20)
-    return model, replace(training, **{k: v for k, v in fitting.items() if k not in changes})
+    fitting["warmup"] = usual_warmup(training)
+    training = replace(training, **{k: v for k, v in fitting.items() if k not in changes})
+    if "updates" in changes:
+        check_warmup(training)
+    return model, training
+
+
+def usual_warmup(training: TrainingSettings) -> int:
+    """The warm-up where none is said: the preset's, but a twentieth of the updates at most. Under AdaGrad a
+    training that goes on from a run rises over more, since the first steps are as long as the rate itself,
+    however small the gradients are."""
+    if training.warmup or not training.start or training.optimizer != "adagrad":
+        return min(training.warmup, training.updates // 20)
+    return WARMUP if training.minutes else min(WARMUP, training.updates - 1)
+
+
+def check_warmup(training: TrainingSettings) -> None:
+    """Raise SettingError where a training that goes by no clock ends before its warm-up does."""
+    if not training.minutes and 0 < training.updates <= training.warmup:
+        raise SettingError(
+            f"`warmup` is {training.warmup:,}, but the training has {counted(training.updates, 'update')}; "
+            f"give at most `warmup={training.updates - 1}`, or train longer"
+        )
 
 
 def usual_rates(optimizer: str) -> dict[str, float]:

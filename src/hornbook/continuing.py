@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
-from hornbook.config import PRESETS, UNTOUCHED, TrainingSettings, lower, preset_for
+from hornbook.config import UNTOUCHED, TrainingSettings, lower
 from hornbook.engines import ENGINES, TrainingState
 from hornbook.errors import RunFolderError, SettingError, TextError
 from hornbook.events import Checkpoint
@@ -40,7 +40,6 @@ from hornbook.vocabulary import Vocabulary
 FIXED = ("cell", "hidden", "layers")
 SHARE = 0.005  # of what is expected, for all new characters together
 WRITTEN = 1000  # characters that the old model writes, to see its states
-WARMUP = 500  # updates
 READ = 20_000  # characters of the new text, to see what it costs
 
 
@@ -110,20 +109,12 @@ class Ancestor:
 
     def usual(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The changes, with what is taken where they do not say: the old run's type of numbers and, as long
-        as nothing is changed that would call for another, its preset; for AdaGrad a rate that rises from
-        zero, since its first steps are as long as the rate itself, however small the gradients are."""
+        as nothing is changed that would call for another, its preset."""
         then, said = self.run.config.training, {k: v for k, v in changes.items() if v is not None}
         usual: dict[str, Any] = {"dtype": then.dtype}
         if not any(name in said for name in UNTOUCHED if name not in FIXED):
             usual["preset"] = then.preset
-        usual |= said
-        recipe = {
-            **vars(TrainingSettings()),
-            **PRESETS.get(lower(usual.get("preset", preset_for(usual))), {}),
-        }
-        if lower(said.get("optimizer", recipe["optimizer"])) == "adagrad" and not recipe["warmup"]:
-            usual.setdefault("warmup", WARMUP)
-        return usual
+        return usual | said
 
     def start(self, text: Text, training: TrainingSettings) -> Checkpoint:
         """Before the first update. The smooth loss starts with what the network needs for parts of all the

@@ -12,7 +12,7 @@ from typing import Any
 
 from hornbook import yardsticks
 from hornbook.agreement import same_text
-from hornbook.calibration import Arranged, arranged, dtype_words
+from hornbook.calibration import Arranged, arranged, dtype_words, warmup_words
 from hornbook.cli.audience import Audience
 from hornbook.cli.display import Display, choose_display
 from hornbook.cli.interrupts import Interrupts
@@ -55,7 +55,11 @@ def train_events(
     text, changes = beginning(ancestor, text, {"preset": preset, **changes})
     advice = advise(text, changes)
     model, training, plan = arranged(text, **advice.given)
-    warn(dtype_words(changes.get("dtype"), model, training), overlap(ancestor, text, training))
+    warn(
+        dtype_words(changes.get("dtype"), model, training),
+        warmup_words(training),
+        overlap(ancestor, text, training),
+    )
     return training_events(text, model, training, plan=plan, start=first(ancestor, text, training))
 
 
@@ -93,7 +97,11 @@ def train(
     figures = cache(rehearsed)
     advice = advise(text, changes, begun, figures)
     planned = arranged(text, begun=begun, figures=figures, ahead=yardsticks.ahead, **advice.given)
-    warn(dtype_words(changes.get("dtype"), *planned[:2]), overlap(ancestor, text, planned[1]))
+    warn(
+        dtype_words(changes.get("dtype"), *planned[:2]),
+        warmup_words(planned[1]),
+        overlap(ancestor, text, planned[1]),
+    )
     display = choose_display(planned[1].seq_len, quiet, heading="\n".join(advice.reasons))
     fresh = out is None and name is None
     place = first(ancestor, text, planned[1])

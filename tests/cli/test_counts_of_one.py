@@ -34,8 +34,8 @@ def test_a_training_of_one_update(said, book):
 
 
 def test_its_hints(said, book):
-    told = said("train", book, *TINY, "--warmup", 1, "--out", "a")
-    assert "--warmup 1 is as long as the training of 1 update: " in told
+    told = said("train", book, *TINY, "--warmup", 1, "--out", "a", code=2)
+    assert "the training has 1 update; give at most --warmup 0, or" in told
     told = said("train", book, *TINY, "--schedule", "step:1:0.5", "--out", "b")
     assert "makes no step in 1 update" in told
 

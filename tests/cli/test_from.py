@@ -86,8 +86,14 @@ def test_it_is_recorded_and_the_config_repeats_it_to_the_bit(hornbook, run, new)
 def test_a_flag_beside_the_config_changes_that_setting_alone(hornbook, run, new):
     assert hornbook("train", new, "--from", run, *FLAGS, "--quiet", "--out", "a").code == 0
     assert hornbook("train", "--config", "a", "--updates", 30, "--quiet", "--out", "b").code == 0
+    assert [Run(name).config.training.warmup for name in "ab"] == [59, 29]
     one, other = (vars(Run(name).config.training) for name in "ab")
-    assert {name for name in one if one[name] != other[name]} <= {"updates", "log_every", "evaluate_every"}
+    assert {name for name in one if one[name] != other[name]} <= {
+        "updates",
+        "warmup",
+        "log_every",
+        "evaluate_every",
+    }
     assert Run("b").summary["updates"] == 30
 
 

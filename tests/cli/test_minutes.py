@@ -151,6 +151,22 @@ def test_minutes_are_not_offered_to_a_run_that_has_read_its_text_as_often_as_it_
     assert "has read its text 0.1 times" in refused("resume", "a", "--minutes", 0.1)
 
 
+def test_a_warm_up_that_the_time_does_not_hold_is_told_and_lasts_until_its_end(hornbook, book):
+    told = hornbook(
+        "train", book, *SMALL, "--minutes", 0.05, "--warmup", 10**9, "--log-every", 1, "--out", "a"
+    )
+    assert told.code == 0
+    planned = read_plan(Path("a"))[0].remaining
+    assert told.err == (
+        f"warning: --warmup is 1,000,000,000, but about {planned:,} updates will fit into --minutes 0.05: "
+        "the rate rises until their end; give fewer\n"
+    )
+    rates = [row["lr"] for row in Run("a").metrics]
+    assert rates[0] < rates[-1] == 0.1
+    assert hornbook("train", "--config", "a", "--quiet", "--out", "b").code == 0
+    assert rows(Path("b/metrics.jsonl")) == rows(Path("a/metrics.jsonl"))
+
+
 # A plan that is gone or damaged
 
 DAMAGED = {

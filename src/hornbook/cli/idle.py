@@ -21,10 +21,5 @@ def idle(typed: Mapping[str, Any], training: TrainingSettings) -> Iterator[str]:
         yield f"--init-scale does nothing with initial values that are {training.init}; add --init normal"
     if "threads" in typed and training.engine != "native":
         yield f"--threads does nothing with the {training.engine} engine"
-    if "warmup" in typed and training.warmup >= training.updates:
-        yield (
-            f"--warmup {training.warmup} is as long as the training of "
-            f"{counted(training.updates, 'update')}: the rate only rises; give fewer"
-        )
     if "schedule" in typed and schedule.kind == "step" and schedule.every >= training.updates:
         yield f"--schedule {training.schedule} makes no step in {counted(training.updates, 'update')}"

@@ -68,6 +68,7 @@ def train(
     update in hand and keeps what was learnt; hornbook resume goes on from there, to the bit.
     """
     from hornbook.advice import Advice
+    from hornbook.calibration import warmup_words
     from hornbook.cli.display import choose_display
     from hornbook.cli.idle import idle
     from hornbook.cli.interrupts import Interrupts
@@ -94,7 +95,8 @@ def train(
     advice = Advice({}) if old else advise(text, with_engine(typed), *by)
     arranged = again(old, config, typed, text, by) if old and config else anew(advice.given, text, by)
     tell_dtype(typed.get("dtype") or (old.training.dtype if old else None), arranged)
-    for sentence in filter(None, (*idle(said, arranged[1]), overlap(ancestor, text, arranged[1]))):
+    remarks = (*idle(said, arranged[1]), warmup_words(arranged[1]), overlap(ancestor, text, arranged[1]))
+    for sentence in filter(None, remarks):
         warn(sentence)
     words = [ancestor_words(ancestor, text)] if ancestor else []
     words += (
@@ -119,10 +121,9 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, by: Cloc
     """The settings of the run that is to be repeated, with those that were typed; by its plan, unless it is
     typed how long."""
     from hornbook.calibration import LENGTHS, planned
-    from hornbook.config import RHYTHM
     from hornbook.run_files import PLAN, read_plan
 
-    table = table_of(old)
+    table = table_of(old, typed)
     if not any(name in typed for name in LENGTHS):
         kept = (config.parent / PLAN).exists()
         if old.training.minutes and not kept:
@@ -131,9 +132,7 @@ def again(old: Config, config: Path, typed: dict[str, Any], text: Text, by: Cloc
                 "by which it is repeated; copy that too, or say how long: --minutes or --updates"
             )
         return planned(text, read_plan(config.parent) if kept else (), {**table, **typed})
-    by_time = bool(old.training.minutes) or "minutes" in typed
-    dropped = (*LENGTHS, *RHYTHM) if by_time else LENGTHS
-    return anew({**{k: v for k, v in table.items() if k not in dropped}, **typed}, text, by)
+    return anew({**table, **typed}, text, by)
 
 
 def with_engine(typed: dict[str, Any]) -> dict[str, Any]:
@@ -176,13 +175,22 @@ def check_typed(old: Config | None, typed: dict[str, Any]) -> None:
 
     length, rest = lengths(typed)
     length.pop("epochs", None)
-    settings(1, **{**(table_of(old) if old else {}), **rest, **length})
+    settings(1, **{**(table_of(old, typed) if old else {}), **rest, **length})
 
 
-def table_of(old: Config) -> dict[str, Any]:
-    """The settings of the run that is to be repeated, but for the text's."""
+def table_of(old: Config, typed: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the run that is to be repeated, but for the text's; where it is typed how long, without
+    its length and what is chosen by that: the rhythm of a run by time, a warm-up that was not typed."""
+    from hornbook.calibration import LENGTHS
+    from hornbook.config import RHYTHM, settings
+
     table = {**vars(old.model), **vars(old.training)}
-    return {name: value for name, value in table.items() if name != "vocabulary"}
+    dropped = {"vocabulary"}
+    if any(name in typed for name in LENGTHS):
+        usual = settings(**{name: value for name, value in table.items() if name != "warmup"})[1]
+        dropped |= {*LENGTHS, *(RHYTHM if usual.minutes or "minutes" in typed else ())}
+        dropped |= {"warmup"} if usual.warmup == old.training.warmup else set()
+    return {name: value for name, value in table.items() if name not in dropped}
 
 
 def config_file(config: Path | None) -> Path | None:

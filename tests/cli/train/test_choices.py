@@ -98,7 +98,6 @@ def test_a_run_whose_best_update_is_late_is_not_warned_of(hornbook, trained):
         ("--evaluate-every 2", "add --validation 0.1"),
         ("--preset plain --streams 2 --init-scale 1", "add --init normal"),
         ("--threads 1 --engine reference", "--threads does nothing with the reference engine"),
-        ("--warmup 3", "--warmup 3 is as long as the training of 3 updates"),
         ("--schedule step:3:0.5", "makes no step in 3 updates"),
     ],
 )
@@ -107,6 +106,43 @@ def test_a_flag_that_does_nothing_is_told(hornbook, book, flags, told):
     assert done.code == 0
     assert told in done.err
     assert sum(line.startswith("warning: --") for line in done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (
+            "--warmup 1000 --updates 100",
+            "--warmup is 1,000, but the training has 100 updates; give at most --warmup 99",
+        ),
+        ("--warmup 3 --updates 3", "at most --warmup 2, or train longer"),
+        ("--warmup 1 --updates 1", "the training has 1 update; give at most --warmup 0"),
+        ("--warmup 100000", "the training has 100,000 updates; give at most --warmup 99999"),
+        ("--preset plain --seq-len 5 --warmup 10000", "the training has 10,000 updates"),
+        ("--epochs 0.1 --warmup 5000 --seq-len 5", "the training has 40 updates; give at most --warmup 39"),
+    ],
+)
+def test_a_warm_up_that_is_not_shorter_than_the_training_is_refused(refused, book, flags, told):
+    assert told in refused("train", book, *flags.split(" "))
+
+
+def test_so_is_one_beside_or_in_a_config_that_is_too_long_for_the_updates_that_are_typed(
+    hornbook, refused, book
+):
+    assert hornbook("train", book, *SMALL, "--updates", 50, "--warmup", 40, "--out", "a").code == 0
+    assert "give at most --warmup 29" in refused("train", "--config", "a", "--updates", 30)
+    assert "give at most --warmup 49" in refused("train", "--config", "a", "--warmup", 60)
+    assert hornbook("train", "--config", "a", "--quiet", "--out", "b").code == 0
+    assert (
+        hornbook("train", "--config", "a", "--epochs", 1, "--warmup", 60, "--quiet", "--out", "c").code == 0
+    )
+
+
+def test_a_warm_up_that_was_not_typed_is_fitted_to_the_updates_that_are_typed_beside_a_config(hornbook, book):
+    flags = ("--preset", "plain", "--hidden", 8, "--seq-len", 5, "--quiet", "--out")
+    assert hornbook("train", book, *flags, "a", "--updates", 1000).code == 0
+    assert hornbook("train", "--config", "a", "--updates", 40, "--quiet", "--out", "b").code == 0
+    assert [Run(name).config.training.warmup for name in "ab"] == [50, 2]
 
 
 def test_flags_that_do_something_are_not_told(hornbook, book):
