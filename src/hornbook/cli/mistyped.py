@@ -37,7 +37,7 @@ GUESS = re.compile(r"\. Did you mean (.*)\?$")
 
 def mistake_words(error: Any) -> str:
     """What a mistake on the command line was, and what may have been meant. The error is one of Typer's."""
-    if hasattr(error, "possibilities"):
+    if hasattr(error, "option_name") and hasattr(error, "possibilities"):
         return unknown_option(error)
     return GUESS.sub(r"; perhaps \1 is meant", str(error.format_message())).rstrip(".")
 
