@@ -162,7 +162,7 @@ def test_a_warm_up_that_the_time_does_not_hold_is_told_and_lasts_until_its_end(h
         "the rate rises until their end; give fewer\n"
     )
     rates = [row["lr"] for row in Run("a").metrics]
-    assert rates[0] < rates[-1] == 0.1
+    assert rates[0] < 0.05 < rates[-1] <= 0.1  # nearly full: where the clock ends it is not known
     assert hornbook("train", "--config", "a", "--quiet", "--out", "b").code == 0
     assert rows(Path("b/metrics.jsonl")) == rows(Path("a/metrics.jsonl"))
 
