@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,37 @@ def test_half_precision_comes_in_as_float32() -> None:
 def test_a_gru_whose_second_bias_is_not_zero_in_n_is_refused_and_told_why() -> None:
     with pytest.raises(SettingError, match=r"bias_hh_l0 of this GRU is not zero in n .*r multiplies"):
         Model.from_torch(Foreign("gru"), SYMBOLS)
+
+
+HOLD = "torch.nn.init.zeros_(gru.bias_hh_l0.requires_grad_(False))"
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "SGD"])
+def test_a_gru_comes_in_after_a_training_by_the_line_that_the_readme_and_the_error_tell(
+    optimizer: str,
+) -> None:
+    module = Foreign("gru", layers=1)
+    with pytest.raises(SettingError, match=re.escape(HOLD)):
+        Model.from_torch(module, SYMBOLS)
+    assert HOLD in (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    exec(HOLD, {"torch": torch, "gru": module.core})
+    learner = getattr(torch.optim, optimizer)(module.parameters(), lr=0.1, weight_decay=0.1)
+    for _ in range(3):
+        learner.zero_grad()
+        logits, _ = module(torch.from_numpy(IDS[:-1]))
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(IDS[1:]).flatten())
+        loss.backward()
+        learner.step()
+    assert_close(our_logits(Model.from_torch(module.eval(), SYMBOLS)), their_logits(module))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["encoder.weight", "core.bias_hh_l1", "decoder.weight"])
+def test_weights_that_are_not_finite_are_refused_by_name(name: str, value: float) -> None:
+    module = Foreign("lstm", embedding=5)
+    module.get_parameter(name).data.view(-1)[3] = value
+    with pytest.raises(SettingError, match=f"{name} of this module has values that are not finite"):
+        Model.from_torch(module, SYMBOLS)
 
 
 class Two(torch.nn.Module):

@@ -178,8 +178,10 @@ class Model:
     def from_torch(cls, module: Any, vocabulary: Vocabulary | str) -> Model:
         """A model of a PyTorch module that has one torch.nn.RNN, GRU or LSTM, one Linear behind it, and
         perhaps an Embedding before it; `vocabulary` are its symbols in order. The module's two biases are
-        added. Raises NotInstalledError, and SettingError for a module that is no such network and for a GRU
-        whose `bias_hh` is not zero in n, which a single bias cannot stand for."""
+        added. Raises NotInstalledError, and SettingError for a module that is no such network or has weights
+        that are not finite, and for a GRU whose `bias_hh` is not zero in n, which a single bias cannot stand
+        for: hold it at zero, from before its training on, by
+        `torch.nn.init.zeros_(gru.bias_hh_l0.requires_grad_(False))`, for each layer."""
         symbols = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
         shape, flat = from_torch(module, len(symbols))
         _, training = settings(len(symbols), "plain", dtype=str(flat.dtype), engine=default_engine())

@@ -30,10 +30,7 @@ def torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise NotInstalledError(
-            "this needs PyTorch, which is not installed: pip install torch, or hornbook with its extra "
-            "hornbook[torch]"
-        ) from error
+        raise NotInstalledError("this needs PyTorch, which is not installed: pip install torch") from error
     return torch
 
 
@@ -88,9 +85,11 @@ def torch_names(rnn: Any, linear: Any) -> dict[str, Any]:
 def from_torch(module: Any, symbols: int) -> tuple[ModelSettings, Array]:  # (P,)
     """The shape and the parameters of a module that holds one RNN, GRU or LSTM and one Linear behind it; an
     Embedding in front of it becomes a part of U. `symbols` is the size of its vocabulary. Raises
-    NotInstalledError, and SettingError for a module that is no such network."""
+    NotInstalledError, and SettingError for a module that is no such network or has weights that are not
+    finite."""
     rnn, linear, embedding = parts(module)
     settings = shape_of(rnn, linear, embedding, symbols)
+    check_finite(module)
     flat = np.zeros(count(settings), dtype=dtype_of(linear))
     named = views(settings, flat)
     for key, weight in torch_names(rnn, linear).items():
@@ -103,6 +102,14 @@ def from_torch(module: Any, symbols: int) -> tuple[ModelSettings, Array]:  # (P,
         if rnn.bias:
             named[name("b", layer)] += second_bias(rnn, layer)
     return settings, flat
+
+
+def check_finite(module: Any) -> None:
+    """Raise SettingError for a module with a weight that is no finite number, as a diverged training leaves
+    them."""
+    for key, weight in module.named_parameters():
+        if not np.isfinite(numbers(weight)).all():
+            raise SettingError(f"{key} of this module has values that are not finite; expected numbers only")
 
 
 def numbers(weight: Any) -> Array:
@@ -122,7 +129,8 @@ def second_bias(rnn: Any, layer: int) -> Array:  # (G·H,)
     if rnn.mode == "GRU" and bias[2 * rnn.hidden_size :].any():
         raise SettingError(
             f"bias_hh_l{layer} of this GRU is not zero in n = tanh(u + r∘(v + bias_hh)), and hornbook's one "
-            "bias, in u, cannot stand for what r multiplies; train it with that part held at zero"
+            "bias, in u, cannot stand for what r multiplies; train it with that held at zero, which it is "
+            f"after torch.nn.init.zeros_(gru.bias_hh_l{layer}.requires_grad_(False))"
         )
     return bias
 

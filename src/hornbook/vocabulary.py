@@ -32,7 +32,8 @@ class Vocabulary:
     def __post_init__(self) -> None:
         check_tokens(self.tokens)
         if not isinstance(self.symbols, str):
-            raise TextError(f"expected the symbols of a vocabulary as a string, got {self.symbols!r:.40}")
+            kind = type(self.symbols).__name__
+            raise TextError(f"expected the symbols of a vocabulary as one string, such as 'abc', got {kind}")
         if not self.symbols or len(set(self.symbols)) != len(self.symbols):
             raise TextError("a vocabulary needs at least one symbol, and each of them only once")
         if any("\ud800" <= symbol <= "\udfff" for symbol in self.symbols):
