@@ -18,7 +18,7 @@ from hornbook import Checkpoint, Finished, Logged, Run, Sampled, Text, storage
 from hornbook.config import settings
 from hornbook.engines import TrainingState
 from hornbook.errors import NotFiniteError, PlaceError, RunFolderError, SettingError, StorageError
-from hornbook.events import Best, Lanes
+from hornbook.events import Best, Lanes, Validation
 from hornbook.folders import choose_folder, create
 from hornbook.locks import Lock
 from hornbook.recorder import Recorder
@@ -328,6 +328,25 @@ def test_it_is_told_by_which_loss_the_best_update_is_the_best(recorder):
     for found, by in ((None, "smooth loss"), (best, "validation")):
         keep(recorder, Checkpoint(STATE, STATE.hidden, 3.3, 2.0, best=found))
         assert Run(recorder.folder).summary["best_by"] == by
+
+
+def test_the_loss_of_the_best_model_is_that_by_which_it_is_the_best(recorder):
+    best = Best(STATE.parameters, STATE.hidden[:, :, :1], 4, 1.5, Lanes(1, 9))
+    checkpoint = Checkpoint(STATE, STATE.hidden, 3.3, 2.0)
+    end = Finished(STATE, 3.3, "", 2.0, complete=True)
+    measured = replace(end, validation=Validation(1.25, 9), best_by="validation")
+    for event, nats in (
+        (checkpoint, 2.5 / 3),
+        (replace(checkpoint, best=best), None),  # a part of what is held out: losses of parts do not compare
+        (measured, 1.25),
+        (end, 2.5 / 3),
+        (replace(end, best_by="average"), None),
+    ):
+        keep(recorder, event)
+        summary = Run(recorder.folder).summary
+        assert summary["best_smooth_loss"] == 2.5
+        assert summary["best_nats_per_character"] == nats
+        assert summary["best_bits_per_character"] == (None if nats is None else nats / math.log(2))
 
 
 def test_no_time_at_all_is_no_speed(recorder):

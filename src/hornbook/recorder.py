@@ -14,6 +14,8 @@ from typing import Any
 from hornbook.checkpoints import counters, row_of, write_checkpoint
 from hornbook.config import ModelSettings, TrainingSettings
 from hornbook.events import (
+    SMOOTH_LOSS,
+    VALIDATION_LOSS,
     Checkpoint,
     Event,
     Finished,
@@ -109,8 +111,8 @@ class Recorder:
         streams = Streams.of(trained_on(len(self.text), training), training)
         read = state.update * seq_len * training.streams
         losses = counters(state)
-        best = losses["best_smooth_loss"]
-        nats = None if best is None else best / seq_len
+        validation = validated(event.validation) if isinstance(event, Finished) else None
+        nats = best_nats(event.best_by, validation, losses["best_smooth_loss"], seq_len)
         return {
             "text": self.text.name,
             "characters": len(self.text),
@@ -132,12 +134,12 @@ class Recorder:
             "characters_per_second": read / seconds if seconds else 0.0,
             "first_loss": event.first_loss if math.isfinite(event.first_loss) else None,
             "last_smooth_loss": losses["smooth_loss"],
-            "best_smooth_loss": best,
+            "best_smooth_loss": losses["best_smooth_loss"],
             "best_update": state.best_update,
             "best_by": event.best_by,
             "best_nats_per_character": nats,
             "best_bits_per_character": None if nats is None else nats / math.log(2),
-            "validation": validated(event.validation) if isinstance(event, Finished) else None,
+            "validation": validation,
             "engine": training.engine,
             "dtype": training.dtype,
             "seed": training.seed,
@@ -145,6 +147,16 @@ class Recorder:
             "finished": complete,
             "stopped_early": isinstance(event, Finished) and event.early,
         }
+
+
+def best_nats(
+    best_by: str, validation: dict[str, Any] | None, smooth_loss: float | None, seq_len: int
+) -> float | None:
+    """The loss by which the best model is the best, for a character; None where that is not known: before the
+    end of a training that holds something out, and of a mean."""
+    if best_by == VALIDATION_LOSS:
+        return validation["nats_per_character"] if validation else None
+    return smooth_loss / seq_len if best_by == SMOOTH_LOSS and smooth_loss is not None else None
 
 
 def validated(validation: Validation | None) -> dict[str, Any] | None:

@@ -40,6 +40,8 @@ def test_rows_tell_the_evaluations_and_the_best_update_is_that_of_the_lowest(hel
     assert all("validation" not in row or row["validation"] > 0 for row in run.metrics)
     assert run.summary["best_update"] == min(measured, key=lambda update: measured[update])
     assert run.summary["best_by"] == "validation"
+    for unit in ("nats_per_character", "bits_per_character"):
+        assert run.summary[f"best_{unit}"] == run.summary["validation"][unit]
 
 
 def test_without_validation_there_is_none_in_the_summary(trained):

@@ -57,7 +57,8 @@ def test_a_run_that_was_stopped_tells_the_loss_that_its_best_model_was_chosen_by
     assert (row["nats_per_character"], row["measured_on"]) == (nats, "part of held out")
     (held_out / "metrics.jsonl").unlink()
     (row,) = json.loads(hornbook("runs", held_out.parent, "--json").out)[:1]
-    assert (row["nats_per_character"], row["measured_on"]) == (stopped["best_nats_per_character"], "training")
+    smooth = stopped["best_smooth_loss"] / stopped["seq_len"]
+    assert (row["nats_per_character"], row["measured_on"]) == (smooth, "training")
 
 
 def test_a_folder_that_is_not_there_is_told_from_the_name_of_a_run(refused, run):

@@ -96,8 +96,9 @@ def best_of(run: Run, summary: dict[str, Any]) -> dict[str, Any]:
     chosen = chosen_by(run, summary)
     if chosen is not None:
         return {"nats_per_character": chosen, "measured_on": "part of held out"}
-    best = summary.get("best_nats_per_character")
-    return {"nats_per_character": best, "measured_on": None if best is None else "training"}
+    best = summary.get("best_smooth_loss")
+    nats = None if best is None else best / run.config.training.seq_len
+    return {"nats_per_character": nats, "measured_on": None if best is None else "training"}
 
 
 def chosen_by(run: Run, summary: dict[str, Any]) -> float | None:
