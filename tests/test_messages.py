@@ -222,7 +222,7 @@ def keywords() -> set[str]:
     """All keywords of Python: of functions, methods and settings."""
     functions = (
         *(hornbook.train, hornbook.resume, hornbook.read_text, Model.sample, Model.stream, Model.start),
-        *(Model.evaluate, Model.copy_guard, Dynamic),
+        *(Model.evaluate, Model.copy_guard, Dynamic, hornbook.load),
     )
     named = {name for function in functions for name in inspect.signature(function).parameters}
     return named | {f.name for kind in (ModelSettings, TrainingSettings) for f in fields(kind)} | {*LENGTHS}

@@ -8,7 +8,7 @@ import pytest
 from hornbook import parameters
 from hornbook.cells import CELLS
 from hornbook.config import INIT_NAMES, ModelSettings, TrainingSettings
-from hornbook.parameters import STARTS, count, initial, name, shapes, views
+from hornbook.parameters import STARTS, count, initial, name, shapes, sizes, views
 
 
 def start(scale: float, seed: int, init: str = "normal") -> TrainingSettings:
@@ -154,3 +154,13 @@ def test_biases_start_at_zero_but_at_one_in_the_open_gate(cell: str, init: str) 
         for gate, block in enumerate(blocks):
             assert block.tolist() == [1.0 if gate == CELLS[cell].open_gate else 0.0] * 4
     assert not named["c"].any()
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_sizes_of_a_network_are_told_by_its_parameters(cell: str, layers: int) -> None:
+    model = ModelSettings(7, 5, cell, layers)
+    named = views(model, np.zeros(count(model)))
+    assert sizes(named) == {"vocabulary": 7, "hidden": 5, "cell": cell, "layers": layers}
+    for strange in ({}, {"W": named["V"], "V": named["V"]}, {"W": named["W"], "V": named["c"]}):
+        assert sizes(strange) == {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import count as count_from
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,18 @@ def shapes(model: ModelSettings) -> dict[str, tuple[int, ...]]:
         named[name("W", layer)] = (H, width)
         named[name("b", layer)] = (width,)
     return named | {"V": (H, K), "c": (K,)}
+
+
+def sizes(named: Mapping[str, Array]) -> dict[str, int | str]:
+    """The sizes of a network by the shapes of its parameters, under the names of its settings; none where
+    they are no network's."""
+    W, V = named.get("W"), named.get("V")
+    if W is None or V is None or W.ndim != 2 or V.ndim != 2 or W.shape[0] != V.shape[0] or not W.shape[0]:
+        return {}
+    H, K = V.shape
+    cell = next((cell.name for cell in CELLS.values() if cell.gates * H == W.shape[1]), None)
+    layers = next(layer for layer in count_from(1) if name("W", layer) not in named)
+    return {} if cell is None else {"vocabulary": K, "hidden": H, "cell": cell, "layers": layers}
 
 
 def name(letter: str, layer: int) -> str:

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from hornbook.cells.cell import Array
+from hornbook.config import to_table
 from hornbook.engines.interface import state_shape
 from hornbook.errors import InputError, RunFolderError, TextError
 from hornbook.events import AVERAGE, VALIDATION_LOSS
 from hornbook.markup import facts, for_shell
 from hornbook.model import Model
-from hornbook.parameters import count, shapes, views
+from hornbook.parameters import count, shapes, sizes, views
 from hornbook.records import check_metric, check_sample, rising
 from hornbook.rows import Check, Reader, sound_json_lines, thinned_rows
 from hornbook.run_files import (
@@ -55,6 +56,10 @@ def advising(what: str) -> Iterator[None]:
         yield
     except RunFolderError as error:
         raise RunFolderError(f"{error}; {what}" if what else str(error)) from error
+
+
+class MisfitError(RunFolderError):
+    """Weights are of another network than the settings of their run."""
 
 
 class Run:
@@ -130,18 +135,33 @@ class Run:
         there = [name for name in (BEST, LAST, PREVIOUS) if (self.folder / name).exists()]
         if not there:
             raise RunFolderError(f"{self.folder} has no weights yet: its training saved none so far")
-        path = self.folder / (BEST if which == "best" else LAST if LAST in there else PREVIOUS)
-        others = [name for name in there if name != path.name]
-        other = "last" if which == "best" else "best"
-        sample = f"hornbook sample {for_shell(self.folder)} --which {other}"
-        with advising(f"its {other} model may be read: {sample}" if others else ""):
-            if path.name not in there:
-                raise RunFolderError(f"{path} is gone")
-            tensors, about = self.weights(path)
-            flat = self.assemble(path, tensors, str(about.get("dtype")))
-            state = self.reading(path, tensors.get("hidden"))
-        self.check_vocabulary(path, about.get("vocabulary"))
+        try:
+            path, flat, state, symbols = self.network(which, there)
+        except RunFolderError as error:
+            raise RunFolderError(f"{error}; {self.way_out(which, there, error)}") from error
+        self.check_vocabulary(path, symbols)
         return Model(self.config.model, self.config.training, self.vocabulary, flat, state)
+
+    def network(self, which: str, there: list[str]) -> tuple[Path, Array, Array, object]:
+        """The file of a model among those that are there, its parameters (P,), the state in which it writes
+        (L, S, 1, H) and the digest of its symbols. Raises RunFolderError."""
+        path = self.folder / (BEST if which == "best" else LAST if LAST in there else PREVIOUS)
+        if path.name not in there:
+            raise RunFolderError(f"{path} is gone")
+        tensors, about = self.weights(path)
+        flat = self.assemble(path, tensors, str(about.get("dtype")))
+        return path, flat, self.reading(path, tensors.get("hidden")), about.get("vocabulary")
+
+    def way_out(self, which: str, there: list[str], error: RunFolderError) -> str:
+        """What can be done about an error of a model: read the other one, if that can be read."""
+        other = "last" if which == "best" else "best"
+        try:
+            self.network(other, there)
+        except RunFolderError:
+            misfit = isinstance(error, MisfitError)
+            return f"mend {CONFIG}" if misfit else "put it back from a copy, since no other model can be read"
+        sample = f"hornbook sample {for_shell(self.folder)} --which {other}"
+        return f"its {other} model is whole, and `which='{other}'` reads it: {sample}"
 
     def check_vocabulary(self, path: Path, written: object) -> None:
         """Raise RunFolderError where weights are of other symbols than the vocabulary has, or in another
@@ -169,7 +189,7 @@ class Run:
         usual = state_shape(model, training.streams), state_shape(model, 1)
         fitting = hidden is not None and hidden.shape in usual and hidden.dtype == training.array_dtype
         if hidden is None or not fitting or not np.isfinite(hidden).all():
-            raise RunFolderError(f"{path} does not fit {CONFIG}: hidden is missing or of another shape")
+            raise MisfitError(f"{path} does not fit {CONFIG}: hidden is missing or of another shape")
         return hidden[:, :, :1]
 
     def text(self) -> Text:
@@ -210,10 +230,17 @@ class Run:
     def assemble(self, path: Path, tensors: dict[str, Array], dtype: str) -> Array:  # (P,)
         """The flat buffer of named tensors, each checked."""
         model = self.config.model
+        found, said = sizes(tensors), to_table(model)
+        wrong = [key for key in found if found[key] != said[key]]
+        if wrong:
+            ours, theirs = (" and ".join(f"{key} = {of[key]}" for key in wrong) for of in (found, said))
+            raise MisfitError(
+                f"{path} does not fit {CONFIG}: its weights have {ours}, and that says {theirs}"
+            )
         for key, shape in shapes(model).items():
             tensor = tensors.get(key)
             if tensor is None or tensor.shape != shape or str(tensor.dtype) != dtype:
-                raise RunFolderError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
+                raise MisfitError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
         flat = np.empty(count(model), dtype=self.config.training.array_dtype)
         for key, view in views(model, flat).items():
             view[...] = tensors[key]

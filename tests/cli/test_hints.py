@@ -35,6 +35,6 @@ def test_what_an_error_advises_can_be_pasted(hornbook, run, folder, name):
     run.rename(folder / name)
     (folder / name / "best.safetensors").unlink()
     inside = f"./{name}" if name.startswith("-") else name
-    (hint,) = re.findall(r"may be read: (hornbook sample .*)$", hornbook("sample", inside).err)
+    (hint,) = re.findall(r"last reads it: (hornbook sample .*)$", hornbook("sample", inside).err)
     sampled = hornbook(*pasted(hint), "--length", 30)
     assert (sampled.code, len(sampled.out)) == (0, 31)

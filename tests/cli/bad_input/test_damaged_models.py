@@ -35,7 +35,8 @@ def test_a_file_in_place_of_a_run_is_refused(refused, book):
 def test_a_run_without_weights_is_refused(refused, run):
     (run / "best.safetensors").unlink()
     told = refused("sample", run)
-    assert f"best.safetensors is gone; its last model may be read: hornbook sample {run} --which last" in told
+    assert "best.safetensors is gone; its last model is whole, and --which last reads it: " in told
+    assert f": hornbook sample {run} --which last" in told
     for name in ("last", "previous"):
         (run / f"{name}.safetensors").unlink(missing_ok=True)
     assert "no weights yet" in refused("sample", run)
@@ -116,6 +117,46 @@ def test_damaged_or_foreign_weights_are_refused(refused, run, damage):
 def test_the_last_weights_are_read_with_the_same_care(refused, run):
     shorten(-1)(run / "last.safetensors")
     assert "last.safetensors" in refused("sample", run, "--which", "last")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("hidden = 8", "hidden = 6", "its weights have hidden = 8, and that says hidden = 6"),
+        ("layers = 1", "layers = 2", "its weights have layers = 1, and that says layers = 2"),
+        (
+            'cell = "vanilla"\nlayers = 1',
+            'cell = "gru"\nlayers = 3',
+            "its weights have cell = vanilla and layers = 1, and that says cell = gru and layers = 3",
+        ),
+        ('dtype = "float32"', 'dtype = "float64"', "hidden is missing or of another shape"),
+    ],
+)
+@pytest.mark.parametrize("command", [("sample",), ("eval",), ("sample", "--which", "last")], ids=" ".join)
+def test_settings_that_fit_no_weights_are_to_be_mended(refused, run, book, command, old, new, said):
+    config = run / "config.toml"
+    assert old in config.read_text()
+    config.write_text(config.read_text().replace(old, new))
+    texts = [book] if command == ("eval",) else []
+    which = "last" if "last" in command else "best"
+    told = refused(command[0], run, *texts, *command[1:])
+    assert f"{which}.safetensors does not fit config.toml: {said}; mend config.toml" in told
+
+
+def test_where_both_models_are_damaged_neither_is_advised(refused, run):
+    for name in ("best", "last", "previous"):
+        (run / f"{name}.safetensors").write_bytes(b"nothing")
+    told = refused("sample", run)
+    assert "best.safetensors is damaged" in told
+    assert "put it back from a copy" in told
+    assert "--which" not in told
+
+
+def test_weights_of_another_run_leave_the_last_ones_to_be_read(refused, hornbook, run, book):
+    assert hornbook("train", book, "--hidden", 5, "--updates", 5, "--quiet", "--out", "other").code == 0
+    (run / "best.safetensors").write_bytes(Path("other/best.safetensors").read_bytes())
+    told = refused("eval", run, book)
+    assert "its weights have hidden = 5, and that says hidden = 8; its last model is whole" in told
 
 
 # The vocabulary
