@@ -168,6 +168,28 @@ def test_the_table_tells_both_readings(hornbook, held_out):
         assert words in out
 
 
+def test_what_is_charged_for_characters_that_are_not_known_is_told_below_the_table(
+    hornbook, held_out, folder
+):
+    Path("other.txt").write_text("the дом c")
+    known = len(load(held_out).vocabulary)
+    out = hornbook("eval", held_out, "other.txt").out
+    charged = f"each costs ln({known} + 1) = {math.log(known + 1):.2f} nats"
+    assert out.endswith(f"\n3 of the 9 characters (33.33%) the model has never seen; {charged}\n")
+    assert "never seen" not in hornbook("eval", held_out).out
+
+
+def test_a_window_that_the_text_does_not_fill_is_told_as_the_one_it_is(hornbook, held_out):
+    for window, words in (
+        (199, "windows of 199"),
+        (200, "one window, the whole text"),
+        (10**7, "one window"),
+    ):
+        out = hornbook("eval", held_out, "--window", window).out
+        assert words in out
+        assert ("windows of" in out) is (window == 199)
+
+
 # What cannot be
 
 

@@ -66,7 +66,7 @@ def test_the_table_tells_the_same_and_quotes_passages(hornbook, run, new):
     assert f"{found['baselines']['3-gram']:.3f}" in told.out
     assert "most surprising" in told.out
     assert "least surprising" in told.out
-    assert f"{found['unknown_characters']} of them" in told.out
+    assert f"{found['unknown_characters']} of the {found['characters']} characters (" in told.out
     assert "each costs ln(" in told.out
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hornbook.dynamic import Dynamic
     from hornbook.evaluation import Evaluation
     from hornbook.runs import Run
+    from hornbook.vocabulary import Vocabulary
 
 LARGE = 1e6  # a perplexity that is told in two digits
 
@@ -52,7 +53,8 @@ def evaluate(
     """Evaluate a model: nats and bits per character and perplexity, on what its run held out or on a text.
 
     The text is read as one stream, from the state in which the model starts to write, and what was held out
-    from the last 2,000 characters before it: each character is foretold after all before it. With --window
+    from the last 2,000 characters before it: each character is foretold after all before it. A character that
+    the model has never seen costs ln(K + 1) nats for K known symbols, and is not read. With --window
     256 it is cut into windows of 256 characters too, for comparison with models that see no more: the state
     is zero before each, its first character is only read, and each of the other 255 is foretold after those
     before it.
@@ -78,7 +80,7 @@ def evaluate(
     if as_json:
         print(json.dumps(record(found, how, learnt), indent=2))
     else:
-        show(found, how, learnt, f"{name}, read by {run} ({which})", model.vocabulary.unit)
+        show(found, how, learnt, f"{name}, read by {run} ({which})", model.vocabulary)
 
 
 def learning_of(wanted: bool, **typed: float | None) -> Dynamic | None:
@@ -146,25 +148,39 @@ def record(found: list[Evaluation], how: Dynamic | None, learnt: Evaluation | No
 
 
 def show(
-    found: list[Evaluation], how: Dynamic | None, learnt: Evaluation | None, title: str, unit: str
+    found: list[Evaluation],
+    how: Dynamic | None,
+    learnt: Evaluation | None,
+    title: str,
+    vocabulary: Vocabulary,
 ) -> None:
-    """Print the table."""
+    """Print the table, and what was charged for the characters that are not known."""
     from rich import box
     from rich.table import Table
 
-    from hornbook.cli.words import console_for_tables, printable
+    from hornbook.cli.words import console_for_tables, printable, unseen_words
 
     print(printable(title))
+    unit, stream = vocabulary.unit, found[0]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("")
     for heading in (f"{unit}s", "unknown", f"nats/{unit}", f"bits/{unit}", "perplexity"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        table.add_row(f"windows of {one.window:,}" if one.window else "one stream", *figures(one))
+        table.add_row(how_read(one, stream.characters - stream.unknown_characters), *figures(one))
     if learnt and how:
         table.add_section()
         table.add_row(f"dynamic, at {how.lr:g} every {how.segment:,}", *figures(learnt))
     console_for_tables().print(table)
+    if unseen := stream.unknown_characters:
+        print(f"\n{unseen_words(unseen, stream.characters, len(vocabulary))}")
+
+
+def how_read(one: Evaluation, characters: int) -> str:
+    """How so many known characters were read."""
+    if not one.window:
+        return "one stream"
+    return f"windows of {one.window:,}" if one.window < characters else "one window, the whole text"
 
 
 def figures(one: Evaluation) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ def sample(
 
     A model of bytes writes just these to a file or a pipe; on a terminal they are shown as UTF-8.
     """
+    from hornbook.cli.words import warn
     from hornbook.runs import Run
     from hornbook.sampling import read_prompt
     from hornbook.values import integer
@@ -52,6 +53,8 @@ def sample(
     guard = None if no_copy is None else guard_of(opened, model, no_copy)
     vocabulary = model.vocabulary
     read = read_prompt(vocabulary, vocabulary.typed(prompt), unknown)
+    if prompt and not read:
+        warn("the model knows no character of the prompt, so nothing of it is left")
     for number in range(count):
         pieces = model.stream(
             length,

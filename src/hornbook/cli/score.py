@@ -10,7 +10,7 @@ import typer
 
 from hornbook.cli.known import warn_if_known
 from hornbook.cli.options import Encoding, Newlines, reading
-from hornbook.cli.words import printable, warn
+from hornbook.cli.words import printable, unseen_words, warn
 from hornbook.errors import RunFolderError
 from hornbook.markup import counted
 
@@ -103,8 +103,7 @@ def show(result: Score, text_name: str, run: str) -> None:
     console = console_for_tables()
     print(printable(f"{text_name}, read by {run}: {counted(result.characters, result.unit)}"))
     if result.unknown_characters:
-        share = f"{result.unknown_characters:,} of them ({result.unknown_characters / result.characters:.2%})"
-        print(f"{share} the model has never seen; each costs ln({result.symbols:,} + 1) nats")
+        print(unseen_words(result.unknown_characters, result.characters, result.symbols))
     console.print(costs(result))
     for title, passages in result.extremes().items():
         console.print(passages_table(title, passages, result.unit))

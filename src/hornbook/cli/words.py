@@ -24,6 +24,7 @@ __all__ = [
     "plain_console",
     "printable",
     "say",
+    "unseen_words",
     "visible",
     "warn",
 ]
@@ -70,6 +71,14 @@ def aside(sentence: str) -> None:
 def warn(sentence: str) -> None:
     """Tell what is strange."""
     aside(f"warning: {sentence}")
+
+
+def unseen_words(unseen: int, characters: int, symbols: int) -> str:
+    """How many of a text's characters a model of so many symbols does not know, and what each is charged."""
+    return (
+        f"{unseen:,} of the {characters:,} characters ({unseen / characters:.2%}) the model has never seen; "
+        f"each costs ln({symbols:,} + 1) = {math.log(symbols + 1):.2f} nats"
+    )
 
 
 def console_for_tables() -> Console:
