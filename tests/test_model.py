@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -152,7 +153,26 @@ def test_gradients_need_two_known_characters(text, words):
 
 
 def test_a_model_tells_what_it_is():
-    assert repr(MODEL) == f"<hornbook.Model vanilla, 5 hidden units, {MODEL.flat.size} parameters>"
+    size = MODEL.flat.size
+    assert repr(MODEL) == f"<hornbook.Model vanilla, 1 layer of 5 hidden units, {size} parameters>"
+    assert "gru, 2 layers of 5 hidden units" in repr(model_of(cell="gru", layers=2))
+
+
+@CASES(
+    ("call", "named"),
+    [
+        (lambda: MODEL.sample(5, temprature=1), r"sample\(\).*'temprature'"),
+        (lambda: MODEL.evaluate_dynamic("abc", rate=1), r"evaluate_dynamic\(\).*'rate'"),
+    ],
+)
+def test_a_keyword_that_is_none_is_told_of_the_method_that_was_called(call, named):
+    with pytest.raises(TypeError, match=named):
+        call()
+
+
+def test_a_sample_takes_the_keywords_of_a_stream():
+    ours, streams = (inspect.signature(method).parameters for method in (Model.sample, Model.stream))
+    assert ours == streams
 
 
 def test_in_a_notebook_a_model_shows_itself_and_its_vocabulary_is_escaped():

@@ -17,7 +17,7 @@ from hornbook.engines import ENGINES, Engine, Start, TrainingState, default_engi
 from hornbook.engines.interface import Integers, zero_state
 from hornbook.errors import TextError
 from hornbook.evaluation import Evaluation, evaluate_text
-from hornbook.markup import facts
+from hornbook.markup import counted, facts
 from hornbook.matching import CopyGuard, check_guard
 from hornbook.parameters import views
 from hornbook.philox import WRITE, Source
@@ -93,9 +93,34 @@ class Model:
         start, source = self.start(read), Source(seed, WRITE, number)
         return write(self.engine, self.vocabulary, start, length, choice, source, stop, guard, read)
 
-    def sample(self, length: int = 1000, **how: object) -> str:
-        """A text of `length` characters; the keywords are those of `stream`."""
-        return "".join(self.stream(length, **how))  # type: ignore[arg-type]
+    def sample(
+        self,
+        length: int = 1000,
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        prompt: str = "",
+        unknown: str = "error",
+        stop: str = "",
+        seed: int = 0,
+        number: int = 0,
+        guard: CopyGuard | None = None,
+    ) -> str:
+        """A text of `length` characters, as `stream` writes it. Raises what that raises."""
+        pieces = self.stream(
+            length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            prompt=prompt,
+            unknown=unknown,
+            stop=stop,
+            seed=seed,
+            number=number,
+            guard=guard,
+        )
+        return "".join(pieces)
 
     def copy_guard(self, training: str | Text, limit: int = 40) -> CopyGuard:
         """What holds a text back from copying more than `limit` characters in a row of a training text;
@@ -141,12 +166,21 @@ class Model:
             characters_of(before),
         )
 
-    def evaluate_dynamic(self, text: str | Text, before: str = "", **how: Any) -> Evaluation:
+    def evaluate_dynamic(
+        self,
+        text: str | Text,
+        before: str = "",
+        *,
+        lr: float = Dynamic.lr,
+        decay: float = Dynamic.decay,
+        segment: int = Dynamic.segment,
+    ) -> Evaluation:
         """The mean cost of a character of a text, read as one stream as `evaluate` does, for the network as
-        it goes on learning from the characters that it has scored; the model itself stays as it is. Keywords
-        are those of `Dynamic`: `lr`, `decay`, `segment`. Raises TextError as `score` does, SettingError for a
-        keyword out of range and where the loss ceases to be finite."""
-        chosen, engine = Dynamic(**how), self.engine_of(learning(self.training))
+        it goes on learning from the characters that it has scored; the model itself stays as it is. After
+        each `segment` of so many characters it takes a step of rate `lr`, and goes back to what was trained
+        by a share of `decay`. Raises TextError as `score` does, SettingError for a keyword out of range and
+        where the loss ceases to be finite."""
+        chosen, engine = Dynamic(lr, decay, segment), self.engine_of(learning(self.training))
         read, led = characters_of(text), characters_of(before)
         return evaluate_dynamic(engine, self.vocabulary, read, self.start().state, chosen, led)
 
@@ -199,5 +233,6 @@ class Model:
         return facts("hornbook model", named)
 
     def __repr__(self) -> str:
-        kind, size = self.settings.cell, self.flat.size
-        return f"<hornbook.Model {kind}, {self.settings.hidden} hidden units, {size:,} parameters>"
+        shape, size = self.settings, self.flat.size
+        layers = f"{counted(shape.layers, 'layer')} of {shape.hidden:,} hidden units"
+        return f"<hornbook.Model {shape.cell}, {layers}, {size:,} parameters>"
