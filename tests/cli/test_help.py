@@ -29,6 +29,13 @@ def test_every_command_has_help(hornbook: Callable[..., Any], command):
     assert "--help" in told.out
 
 
+def test_the_help_tells_what_is_shorter_in_a_short_training(hornbook):
+    out = hornbook("train", "--help").out
+    for flag in ("--warmup", "--log-every"):
+        (line,) = (line for line in out.splitlines() if f" {flag} " in line)
+        assert "a twentieth of few updates" in line
+
+
 def test_every_setting_of_the_contract_is_a_flag(hornbook):
     out = hornbook("train", "--help").out
     flags = "preset engine hidden seq-len lr optimizer clip init-scale updates epochs seed dtype log-every "

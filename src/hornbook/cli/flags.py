@@ -33,7 +33,10 @@ PANELS: dict[str, Panel] = {
             str,
             "The rate over time: constant, linear[:SHARE], cosine[:SHARE], step:UPDATES:FACTOR.",
         ),
-        "warmup": (int, "Updates in which the rate rises from zero (classic 0, plain 50)."),
+        "warmup": (
+            int,
+            "Updates in which the rate rises (classic 0, plain 50; a twentieth of few updates).",
+        ),
         "average": (float, "The model is the mean over this share of the updates, the last (0: the last)."),
         "objective": (str, "sum or mean of the losses of an update."),
         "clip": (str, "Gradients: each entry (5), the norm (norm:1), or none."),
@@ -50,7 +53,7 @@ PANELS: dict[str, Panel] = {
         "patience": (int, "End after so many evaluations without a new best (0: never)."),
     },
     "What is kept": {
-        "log_every": (int, "Updates between rows of metrics (100)."),
+        "log_every": (int, "Updates between rows of metrics (100; a twentieth of few updates)."),
         "sample_every": (int, "Updates between samples (classic 10000, plain 1000)."),
         "sample_length": (int, "Characters of a sample (200)."),
         "evaluate_every": (int, "Updates between evaluations (a twentieth of all)."),
