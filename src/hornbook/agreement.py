@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hornbook.checkpoints import Saved, made_here, made_then
+from hornbook.checkpoints import FREE, Saved, made_here, made_then
 from hornbook.compound import Schedule
 from hornbook.config import TrainingSettings, to_table
 from hornbook.engines import why_not_mixed
@@ -15,7 +15,6 @@ from hornbook.run_files import CONFIG, is_text_of
 from hornbook.runs import Run
 from hornbook.text import Text
 
-FREE = {"threads"}  # settings that change no bit
 BITS = {
     "native": ("hornbook", "level", "pairs"),
     "reference": ("hornbook", "numpy"),

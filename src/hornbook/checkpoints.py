@@ -33,6 +33,7 @@ from hornbook.untrusted import read_tensors, reading
 from hornbook.values import integer
 
 Tensors = dict[str, Array]
+FREE = {"threads": 0}  # settings that change no bit, as checkpoints have them, whatever they are
 EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there was no other way
 
 
@@ -68,7 +69,7 @@ def write_checkpoint(
 
     def write_last() -> None:
         record = {**about, **standing(event), "rows": dict(place.rows), "ruled": place.ruled}
-        record |= {"made": made_here(training), "settings": {**to_table(model), **to_table(training)}}
+        record |= {"made": made_here(training), "settings": {**to_table(model), **to_table(training)} | FREE}
         last = place.lock.to_write(LAST)
         write_tensors(last, training_tensors(model, event), record, before=folder / PREVIOUS)
 

@@ -94,6 +94,12 @@ def test_shards_and_threads(tmp_path):
     assert_same_when_stopped(tmp_path, (5, 9), streams=4, shards=2, threads=2, preset="plain")
 
 
+def test_the_number_of_threads_changes_no_byte_of_any_file(tmp_path):
+    how = {"streams": 4, "shards": 2, "preset": "plain", "validation": 0.2}
+    one, two = (start(tmp_path / str(threads), threads=threads, **how) for threads in (1, 2))
+    assert timeless(one) == timeless(two)
+
+
 def test_the_checkpoints_on_the_way_change_nothing(tmp_path):
     often = start(tmp_path / "often", save_every=1e-9, validation=0.2)
     assert timeless(often) == timeless(start(tmp_path / "once", validation=0.2))
