@@ -29,11 +29,24 @@ in C++, in [network_window.hpp](../native/network_window.hpp).
                                                      one-hot, so its product is a row of U
     step(u, v, state) -> state', cache               state is S arrays (B, H), the hidden state h first
     step_back(dstate', cache) -> du, dv, dstate      dstate leaves out what flows through v = h W
+    open_gate                                        the number of the gate, from 0, whose bias starts at 1
 
 In C++ a cell gets one row of one stream at a time, `a`, in which the products stand already; where u and v
 are only ever added, they are summed there. `step` leaves in `a` what the way back needs, and `step_back` the
-gradients of u and v; [family.hpp](../native/family.hpp) says how they are called. Gates stand in PyTorch's
-order. The core of the classic recipe, one stream of one vanilla layer, has a cell of its own, in
+gradients of u and v:
+
+    n          units of the layer, padded to whole vectors (m in the GRU, whose n is a gate)
+    blocks     a row is so many blocks of n numbers: the first G are u, the last G are v, and where these are
+               the same blocks, u + v; a[j], a[n + j], a[2 * n + j] are of unit j in blocks 0, 1 and 2
+    of_u[g]    the block of u in which gate g stands, counted from the first of the row, 0
+    of_v[g]    the block of v in which it stands, counted from the first of v, blocks - G
+    step(a, h, c, h', c', n)                       what a cell has no use for has no name there
+    step_back(a, h, c, h', c', dh', dh, dc, n)     dh grows by what flows past v; dc, which is of c', becomes
+                                                   that of c
+    load, store, Vec<Real>                         Lanes<Real> numbers at a time, in a vector register
+
+[family.hpp](../native/family.hpp) says how they are called. Gates stand in PyTorch's order, and c is the
+second state. The core of the classic recipe, one stream of one vanilla layer, has a cell of its own, in
 [cells.hpp](../native/cells.hpp).
 
 To add a cell: a file in [src/hornbook/cells](../src/hornbook/cells) and a line in its registry, a file in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
@@ -47,6 +48,18 @@ def test_every_cell_stands_there_as_equations_numpy_and_cpp(cells: ModuleType, n
     for needed in ("h' = ", "def step(", "def step_back(", "void step("):
         assert needed in section
     assert section.count("```cpp") == section.count("```python") == 3
+
+
+@pytest.mark.parametrize("word", ["gates", "blocks", "states", "of_u", "of_v", "open_gate", "Lanes<Real>"])
+def test_what_the_sizes_of_a_cell_mean_is_told_at_the_top(cells: ModuleType, word: str) -> None:
+    assert word in cells.INTRODUCTION
+
+
+def test_every_source_of_the_core_stands_on_the_map_of_the_readme() -> None:
+    told = (ROOT / "README.md").read_text(encoding="utf-8").partition("    native/ ")[2]
+    names = re.findall(r"[\w*]+", told.partition("    benchmarks/ ")[0])
+    sources = {path.stem for path in (ROOT / "native").glob("*.[ch]pp")}
+    assert [source for source in sorted(sources) if not any(fnmatch(source, name) for name in names)] == []
 
 
 def test_every_link_of_the_page_leads_somewhere(cells: ModuleType) -> None:
