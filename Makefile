@@ -29,7 +29,7 @@ example: $(READY)
 	cp build/example/report.html build/example/report.md build/example/report-*.svg docs/example
 
 # The pages that are made from sources: of the cells, and of the trials of fluent, from their results.
-docs: $(READY)
+docs: $(READY_DEV)
 	$(BIN)/python docs/cells.py
 	$(BIN)/python docs/fluent.py
 

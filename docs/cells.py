@@ -1,6 +1,7 @@
 """Makes docs/cells.md from the sources: each cell's equations, its NumPy and its C++ side by side.
 
-`python docs/cells.py`, or `make docs`. A test holds that the page is what the sources say.
+`python docs/cells.py`, or `make docs`. A test holds that the page is what the sources say, whose lines are
+broken anew so that two columns fit on a page.
 """
 
 from __future__ import annotations
@@ -8,14 +9,27 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from hornbook.cells import CELLS, Cell
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "cells.md"
+WIDTH = 58  # characters of a column
+COMMENTS = {"python": "#", "cpp": "//"}
+CPP_STYLE = (
+    f"{{BasedOnStyle: LLVM, ColumnLimit: {WIDTH}, IndentWidth: 4, ContinuationIndentWidth: 8, "
+    "PointerAlignment: Left, AlignAfterOpenBracket: DontAlign}"
+)
+FORMATTERS = {
+    "python": ("ruff", "format", "--line-length", str(WIDTH), "-"),
+    "cpp": ("clang-format", f"--style={CPP_STYLE}"),
+}
+Form = Callable[[str, str], str]  # of code in a language
 INTRODUCTION = """# The cells
 
 A cell says what happens at one time step after the matrix products, forwards and backwards, unit by unit. It
@@ -57,12 +71,35 @@ This page is made from the sources by [cells.py](cells.py).
 """
 
 
-def page() -> str:
-    """The whole page."""
-    return INTRODUCTION + "".join(section(cell) for cell in CELLS.values())
+def as_it_is(code: str, _: str) -> str:
+    """The code as it stands in the source."""
+    return code
 
 
-def section(cell: Cell) -> str:
+def narrow(code: str, kind: str) -> str:
+    """The code in lines that leave room for another column: comments at the end of long lines stand before
+    them, and the formatter of the language does the rest."""
+    lines: list[str] = []
+    for line in code.splitlines():
+        told, mark, comment = line.partition(f"  {COMMENTS[kind]} ")
+        indent = line[: len(line) - len(line.lstrip())]
+        if len(line) > WIDTH and mark:
+            lines += [f"{indent}{mark.strip()} {re.sub(' {2,}', '    ', comment)}", told.rstrip()]
+        elif line.strip().startswith('"""'):
+            lines += textwrap.wrap(line, WIDTH, subsequent_indent=indent)
+        else:
+            lines.append(line)
+    command = [str(Path(sys.executable).parent / FORMATTERS[kind][0]), *FORMATTERS[kind][1:]]
+    made = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True)
+    return made.stdout.rstrip()
+
+
+def page(form: Form = as_it_is) -> str:
+    """The whole page, its code in some form."""
+    return INTRODUCTION + "".join(section(cell, form) for cell in CELLS.values())
+
+
+def section(cell: Cell, form: Form = as_it_is) -> str:
     """One cell: its equations, and a table of its two forms."""
     module = sys.modules[cell.step.__module__]
     python = inspect.getsource(module)
@@ -81,15 +118,15 @@ def section(cell: Cell) -> str:
     return (
         f"\n## {name}\n\n{textwrap.indent(formulas, '    ')}\n\n{' '.join(notes.split())}\n\n{note(cpp)}\n\n"
         f"<table>\n<tr><th>\n\n{links[0]}\n\n</th><th>\n\n{links[1]}\n\n</th></tr>\n"
-        + "".join(row(*pair) for pair in rows)
+        + "".join(row(*pair, form) for pair in rows)
         + "</table>\n"
     )
 
 
-def row(python: str, cpp: str) -> str:
-    """The two forms of one thing."""
+def row(python: str, cpp: str, form: Form) -> str:
+    """One thing in both languages."""
     cells = (
-        f'<td valign="top">\n\n```{kind}\n{code}\n```\n\n</td>'
+        f'<td valign="top">\n\n```{kind}\n{form(code, kind)}\n```\n\n</td>'
         for kind, code in (("python", python), ("cpp", cpp))
     )
     return f"<tr>{''.join(cells)}</tr>\n"
@@ -132,4 +169,4 @@ def method(cpp: str, name: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(page(narrow), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import re
@@ -38,8 +39,26 @@ def fluent() -> ModuleType:
     return program("fluent")
 
 
+def told(page: str) -> list[object]:
+    """What a page says: its prose, and of its code the tokens and the comments, however they are laid out."""
+    said: list[object] = []
+    for prose, kind, code in re.findall(r"(.*?)(?:```(\w+)\n(.*?)\n```|$)", page, re.DOTALL):
+        mark = {"python": "#", "cpp": "//", "": "//"}[kind]
+        comments = " ".join(re.findall(f"{mark} (.*)", code)).split()
+        bare = re.sub(f"{mark} .*", "", code)
+        if kind == "python":
+            bare = re.sub(r"\s+", " ", ast.unparse(ast.parse(bare)))
+        said += [prose, comments, re.sub(r"\s", "", bare)]
+    return said
+
+
 def test_the_page_of_the_cells_is_the_one_that_is_made(cells: ModuleType) -> None:
-    assert cells.PAGE.read_text(encoding="utf-8") == cells.page(), "make docs"
+    assert told(cells.PAGE.read_text(encoding="utf-8")) == told(cells.page()), "make docs"
+
+
+def test_two_columns_of_code_fit_on_the_page_of_the_cells(cells: ModuleType) -> None:
+    blocks = re.findall(r"```\w+\n(.*?)\n```", cells.PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert max(len(line) for block in blocks for line in block.splitlines()) <= cells.WIDTH
 
 
 @pytest.mark.parametrize("name", CELLS)
