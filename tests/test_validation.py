@@ -83,7 +83,8 @@ def test_a_tail_too_short_for_one_window_is_refused_with_what_would_fit(characte
     if fits:
         assert len(HeldOut.of(ids, training) or ()) == 26
         return
-    with pytest.raises(TextError, match=r"holds out 25 of 250.* 25 needs at least 26.*larger share"):
+    told = r"needs at least 26; hold out at least `validation=0.104` or choose `seq_len=24` at most"
+    with pytest.raises(TextError, match=rf"holds out 25 of 250 .* 25 {told}"):
         HeldOut.of(ids, training)
 
 

@@ -56,9 +56,15 @@ class HeldOut:
         if len(self) < self.least:
             raise TextError(
                 f"`validation` holds out {len(self):,} of {len(self.ids):,} characters, but one window of "
-                f"{self.least - 1:,} needs at least {self.least:,}; hold out a larger share, or give a "
-                "longer text or a smaller `seq_len`"
+                f"{self.least - 1:,} needs at least {self.least:,}; {' or '.join(self.ways())}"
             )
+
+    def ways(self) -> list[str]:
+        """What to do where there is no room for one window: what is trained on needs one too."""
+        N, most = len(self.ids), len(self) - 1
+        share = math.ceil(1000 * self.least / N) / 1000
+        larger = [f"hold out at least `validation={share:g}`"] * (round(N * share) <= N - self.least)
+        return [*larger, *[f"choose `seq_len={most}` at most"] * (most > 0), "give a longer text"]
 
     def __len__(self) -> int:
         """The characters that are held out."""

@@ -214,7 +214,15 @@ def test_a_window_that_foretells_nothing_is_refused(refused, held_out, window):
         ("--validation 1", "validation is 1.0; expected a number from 0 to below 1"),
         ("--validation -0.1", "validation is -0.1"),
         ("--validation nan", "validation is nan"),
-        ("--validation 0.001", "holds out 2 of 2,000 characters, but one window of 25 needs at least 26"),
+        (
+            "--validation 0.001",
+            "holds out 2 of 2,000 characters, but one window of 25 needs at least 26; "
+            "hold out at least --validation 0.013 or choose --seq-len 1 at most or give a longer text",
+        ),
+        (
+            "--validation 0.1 --seq-len 1500",
+            "needs at least 1,501; choose --seq-len 199 at most or give a longer text",
+        ),
         ("--validation 0.99", "the text has 20 characters to train on"),
         ("--patience 3", "--validation 0.1"),
         ("--patience -1 --validation 0.1", "patience is -1"),

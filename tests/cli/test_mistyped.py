@@ -42,6 +42,8 @@ DYNAMIC = ("--dynamic-lr", "--dynamic-decay", "--dynamic-segment")
         ("train --dropout-rate 3", "here it is --dropout;"),
         ("train --optim adam", "here it is --optimizer;"),
         ("train --epoch 3", "No such option: --epoch; perhaps --epochs is meant;"),
+        ("train --hiden 3", "No such option: --hiden; perhaps --hidden is meant;"),
+        ("train --val 0.1", "No such option: --val; here it is --validation;"),
         ("resume runs/a --lr 1", "No such option: --lr; see hornbook resume --help"),
         ("resume runs/a --learning-rate 1", "No such option: --learning-rate; see"),
         ("tran", "No such command 'tran'; perhaps 'train' is meant; see hornbook --help"),

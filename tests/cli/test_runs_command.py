@@ -152,6 +152,16 @@ def test_figures_are_whole_on_a_narrow_terminal_and_columns_give_way(hornbook, r
     assert max(map(len, out.splitlines())) <= width
 
 
+def test_a_long_name_is_cut_before_any_figure(hornbook, run, monkeypatch):
+    monkeypatch.setattr(words, "console_for_tables", lambda: words.plain_console(width=40))
+    run.rename(run.with_name("a_run_with_a_very_long_name_of_book"))
+    out = hornbook("runs").out
+    (line,) = (line for line in out.splitlines() if "runs/a_run" in line)
+    assert "…" in line
+    assert len(line.split()[-1]) == len("*3.141")
+    assert "best: nats a character" in out
+
+
 TIMES = {
     "a time of TOML": "1999-01-01T00:00:00Z",
     "before the first year": '"0001-01-01T00:00:00+14:00"',

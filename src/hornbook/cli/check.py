@@ -70,8 +70,9 @@ def check(
         raise CheckFailed("at least one gradient is out of its limits: the rows that say no above")
     if not result.passed:
         raise CheckFailed(
-            "this network is too chaotic to be checked: in the rows that say ? above, rounding alone changes "
-            "a gradient as much as a fault could; choose a smaller `init_scale` or `seq_len`"
+            "this network is too chaotic to be checked: in the rows above that say ? (judged by none), "
+            "rounding alone changes a gradient as much as a fault could; choose a smaller `init_scale` or "
+            "`seq_len`"
         )
 
 
@@ -95,7 +96,7 @@ def show(result: GradientCheck) -> None:
         "differences largest error against central differences\n"
         "complex     largest error against the complex step\n"
         "rel.        the same over the parameter's largest gradient\n"
-        f"A row passes with differences ≤ {' and '.join(dict.fromkeys(limits.values()))} "
+        f"A row passes with differences ≤ {', below ≤ '.join(dict.fromkeys(limits.values()))} "
         f"and complex, relative, ≤ {COMPLEX_LIMIT:g}\n"
         f"(or ≤ {ROUNDING:g} of the largest gradient of all, T at most, or what roundings of the\n"
         "parameters change in it, which is rounding)."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 from typing import Any
 
 HERE = {  # what PyTorch, char-rnn, nanoGPT and others call the same thing
     "lr": ("learning-rate", "base-lr", "max-lr"),
-    "streams": ("batch-size", "batch", "minibatch-size"),
+    "streams": ("batch-size", "batchsize", "batch", "minibatch-size"),
     "seq-len": ("seq-length", "sequence-length", "block-size", "context-length", "bptt"),
     "hidden": ("rnn-size", "hidden-size", "hidden-dim", "n-hidden", "num-hidden", "units", "nhid", "n-embd"),
     "layers": ("num-layers", "n-layers", "n-layer", "nlayers"),
@@ -17,7 +18,7 @@ HERE = {  # what PyTorch, char-rnn, nanoGPT and others call the same thing
     "schedule": ("scheduler", "lr-scheduler", "lr-schedule"),
     "warmup": ("warmup-iters", "warmup-steps"),
     "clip": ("grad-clip", "clip-grad", "clip-norm", "max-grad-norm"),
-    "validation": ("val-frac", "val-split", "validation-split"),
+    "validation": ("val", "val-frac", "val-split", "validation-split"),
     "patience": ("early-stopping",),
     "updates": ("steps", "max-steps", "max-iters", "iters", "iterations", "num-steps"),
     "epochs": ("max-epochs", "num-epochs", "n-epochs"),
@@ -32,6 +33,7 @@ HERE = {  # what PyTorch, char-rnn, nanoGPT and others call the same thing
     "temperature": ("temp",),
 }
 ELSEWHERE = {f"--{theirs}": f"--{ours}" for ours, names in HERE.items() for theirs in names}
+HARDLY = 0.1  # of the likeness of two words, from 0 to 1
 GUESS = re.compile(r"\. Did you mean (.*)\?$")
 
 
@@ -47,6 +49,12 @@ def unknown_option(error: Any) -> str:
     there = {name for option in error.ctx.command.params for name in option.opts}
     dashed = error.option_name.lower().replace("_", "-")
     ours = {dashed, ELSEWHERE.get(dashed)} & there
-    alike = sorted(set(error.possibilities or ()) - {"--help"})
+    alike = nearest(error.option_name, set(error.possibilities or ()) - {"--help"})
     meant = f"; perhaps {' or '.join(alike)} is meant" if alike else ""
     return f"No such option: {error.option_name}{f'; here it is {ours.pop()}' if ours else meant}"
+
+
+def nearest(typed: str, names: set[str]) -> list[str]:
+    """Those of the names that are nearest to what was typed, and those hardly less near."""
+    near = {name: SequenceMatcher(None, typed, name).ratio() for name in names}
+    return sorted(name for name, ratio in near.items() if ratio > max(near.values()) - HARDLY)

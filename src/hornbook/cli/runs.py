@@ -16,13 +16,14 @@ from hornbook.markup import for_shell
 HEADINGS = ("run", "text", "updates", "best", "of", "last", "characters/s", "when", "state")
 NUMBERS = ("updates", "best", "last", "characters/s")
 LOSSES = ("best", "last")
-CAPTION = "best and last: nats a character"
+CAPTION = "nats a character"
 BEGUN = "*"  # before a smooth loss of too few updates
 BEGUN_CAPTION = f"{BEGUN} in part still its first value: it lags behind what was learnt"
 # Columns that go, in this order, where a terminal is too narrow for all.
 DISPENSABLE = ("characters/s", "text", "when", "last", "of", "state", "updates")
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.table import Table
 
     from hornbook.runs import Run
@@ -132,8 +133,10 @@ def show(rows: list[dict[str, Any]]) -> None:
         if console.measure(table, options=console.options.update(width=WIDE)).maximum > console.width:
             headings.remove(heading)
             table = table_of(lines, headings)
-    if any(line[heading].startswith(BEGUN) for line in lines for heading in LOSSES if heading in headings):
-        table.caption = f"{CAPTION}\n{BEGUN_CAPTION}"
+    losses = [heading for heading in LOSSES if heading in headings]
+    table.caption = f"{' and '.join(losses)}: {CAPTION}"
+    if any(line[heading].startswith(BEGUN) for line in lines for heading in losses):
+        table.caption += f"\n{BEGUN_CAPTION}"
     console.print(table)
 
 
@@ -143,9 +146,13 @@ def table_of(lines: list[dict[str, str]], headings: list[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=CAPTION, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in NUMBERS else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if heading in NUMBERS else "left"
+        whole = (
+            heading != "run"
+        )  # where even the last columns are too wide, it is the names of runs that are cut
+        table.add_column(heading, justify=justify, no_wrap=whole, overflow="ellipsis")
     for line in lines:
         table.add_row(*(Text(printable(line[heading])) for heading in headings))
     return table
