@@ -78,6 +78,15 @@ template <class Real> void bind_functions(nb::module_& m) {
     m.def("tanh", [](Array<Real> a) { return map<Real>(a, [](V v) { return tanh<Real>(v); }); }, x);
     m.def("sigmoid", [](Array<Real> a) { return map<Real>(a, [](V v) { return sigmoid<Real>(v); }); }, x);
     m.def("log", [](Array<Real> a) { return map<Real>(a, [](V v) { return log<Real>(v); }); }, x);
+    m.def(
+        "over_root",
+        [](Array<Real> a) {
+            return map<Real>(a, [](V v) {
+                const V one = broadcast(Real(1));
+                return over_root<Real>(one, one, v);
+            });
+        },
+        x);
 }
 
 }  // namespace HORNBOOK_LEVEL

@@ -1,7 +1,7 @@
-// What a cell does after the matrix products, one time step of one stream: pointwise, on rows padded to whole
-// vectors.
+// What a cell does after the matrix products, one time step of one stream: pointwise, some units at a time.
 //
-//   n  units, a multiple of Lanes     u  row of U for the character read     v = h' W     h' the state before
+//   V  a vector of any width     u  of the row of U for the character read     v = h' W     h' the state
+//   before
 //
 // A cell is a struct: its number of gates, `step`, and `step_back`, each line of which quotes the forward
 // line it inverts.

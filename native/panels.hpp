@@ -31,8 +31,8 @@ template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> /
 inline constexpr int PanelVectors = Registers == 32 ? 8 : 6;
 inline constexpr Size PanelUnit = Registers == 32 ? 1 : 2;
 
-// The rows of a block of a product, the rows of a strip (whole vectors when turned, whole blocks when its
-// gradient is computed), and the most numbers in a strip.
+// The most rows of a block of a product, the rows of a strip (whole vectors when turned, and as many as whole
+// blocks have when its gradient is computed), and the most numbers in a strip.
 inline constexpr int BlockRows = Registers == 32 ? 8 : 6;
 template <class Real> inline constexpr int StripRows = std::lcm(Lanes<Real>, BlockRows);
 template <class Real> inline constexpr int StripSize = PanelVectors * Lanes<Real> * StripRows<Real>;

@@ -1,6 +1,6 @@
 // A window of T characters: forward through time, the loss, and backward through time to the gradients before
 // the weights' products. Whatever is not recurrent is one product over all T. The recurrence is written once,
-// for every cell.
+// for every cell of one gate.
 //
 //   T  time steps     K  symbols     H  units     GH  gates·units     ld*  rows padded to whole vectors
 #pragma once
@@ -16,6 +16,7 @@ inline namespace HORNBOOK_LEVEL {
 // next = cell(U[symbol] + b, h @ W)
 template <class Cell, class Real = typename Cell::Real>
 void step_cell(const Weights<Cell>& weights, Size symbol, const Real* h, Real* next, bool from_last) {
+    static_assert(Cell::gates == 1);  // a column of W is a unit
     const Real *u = weights.row_of_u(symbol), *b = weights.block + weights.at.b;
     each_product<Real>(h, weights.block + weights.at.W, weights.at.w, from_last,
                        [=](Size j, auto v) __attribute__((always_inline)) {

@@ -297,9 +297,11 @@ HORNBOOK_INLINE Vec<float, 8> near_over_root(Vec<float, 8> v) {
 #endif
 }  // namespace detail
 
-// scale · x / sqrt(v) for v > 0, +inf included. Square root and quotient keep the divider busy for 8 to 15
-// cycles; the processor's guess and one Newton step take half of that, and are within 2 ulp where the guess
-// has 14 bits (AVX-512), within 4 where it has 12 (AVX2). At +inf the guess is 0 and stays it.
+// scale · x / sqrt(v) for v > 0, +inf included. In float, square root and quotient keep the divider busy for
+// 8 to 15 cycles; the processor's guess and one Newton step take half of that, and are within 2^-21 of it
+// where the guess has 14 bits (AVX-512) or 12 (AVX2; tests measure it). At +inf the guess is 0 and stays it.
+// The last digits of the guess are its maker's own: what a training records of its processor has them
+// (roots_of).
 template <class Real> HORNBOOK_INLINE Vec<Real> over_root(Vec<Real> scale, Vec<Real> x, Vec<Real> v) {
 #if defined(__AVX2__)
     if constexpr (sizeof(Real) == 4) {

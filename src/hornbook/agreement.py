@@ -16,7 +16,7 @@ from hornbook.runs import Run
 from hornbook.text import Text
 
 BITS = {
-    "native": ("hornbook", "level", "pairs"),
+    "native": ("hornbook", "level", "pairs", "roots"),
     "reference": ("hornbook", "numpy"),
 }  # what those of an engine hang on
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from hornbook.cells.cell import Array
 from hornbook.config import MOST_UPDATES, ModelSettings, TrainingSettings, from_table, to_table
-from hornbook.engines import TrainingState, pairs_of
+from hornbook.engines import TrainingState, pairs_of, roots_of
 from hornbook.engines.interface import state_shape
 from hornbook.engines.native import chosen_level
 from hornbook.errors import RunFolderError
@@ -34,6 +34,7 @@ from hornbook.values import integer
 
 Tensors = dict[str, Array]
 FREE = {"threads": 0}  # settings that change no bit, as checkpoints have them, whatever they are
+EARLIER_ROOTS = "unrecorded"
 EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there was no other way
 
 
@@ -87,12 +88,12 @@ def finite(parameters: Array) -> bool:
 def made_here(training: TrainingSettings) -> dict[str, str]:
     """What the bits of a training depend on, beside its settings and its text."""
     versions = {"hornbook": version("hornbook"), "numpy": np.__version__}
-    return {**versions, "level": chosen_level(), **pairs_of(training)}
+    return {**versions, "level": chosen_level(), **pairs_of(training), **roots_of(training)}
 
 
 def made_then(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The same as a run has recorded it."""
-    return {"pairs": EARLIER_PAIRS} | dict(recorded)
+    return {"pairs": EARLIER_PAIRS, "roots": EARLIER_ROOTS} | dict(recorded)
 
 
 def training_tensors(model: ModelSettings, event: Checkpoint) -> Tensors:

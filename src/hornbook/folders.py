@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from hornbook.config import ModelSettings, TrainingSettings
-from hornbook.engines import pairs_of
+from hornbook.engines import pairs_of, roots_of
 from hornbook.engines.native import chosen_level
 from hornbook.errors import PlaceError, RunFolderError, SettingError, StorageError
 from hornbook.locks import LOCK, Lock, under_way
@@ -237,6 +237,7 @@ def made_by(training: TrainingSettings) -> dict[str, Any]:
         "processor": processor(),
         "level": chosen_level(),
         **pairs_of(training),
+        **roots_of(training),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

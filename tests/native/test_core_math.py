@@ -77,6 +77,18 @@ def test_a_function_is_within_its_bound_of_the_exact_value(level, dtype, name):
 
 
 @every_dtype
+def test_one_over_a_root_is_within_its_bound_wherever_a_memory_may_be(level, dtype):
+    info = np.finfo(dtype)
+    powers = np.random.default_rng(2).uniform(np.log2(1e-8), np.log2(info.max), 400_000)
+    x = np.minimum(2**powers, info.max).astype(dtype)
+    error = np.abs(level.over_root(x) * np.sqrt(x.astype(np.longdouble)) - 1)
+    print(f"\n{level.__name__} {np.dtype(dtype).name} over_root: 2^{float(np.log2(error.max())):.1f}")
+    assert error.max() <= (2.0**-21 if dtype is np.float32 else 4 * info.eps)
+    assert (level.over_root(np.array([np.inf, 1, 4], dtype)) == [0, 1, 0.5]).all()
+    assert np.isnan(level.over_root(np.array([np.nan], dtype))).all()
+
+
+@every_dtype
 def test_tanh_is_odd_never_beyond_one_and_keeps_the_sign_of_zero(level, dtype):
     x = arguments("tanh", dtype)
     x = x[~np.isnan(x)]
