@@ -20,7 +20,7 @@ MOST_KEPT = 1 << 19  # rows of a larger one that are kept, and
 MOST_PLAN = 1 << 20  # of a plan, which has some hundred rows
 MOST_LINE = 1 << 26  # of a row, such as a passage of ten million characters, each written by its number, and
 MOST_BARE = 1 << 16  # of a row beside its texts: it has a few numbers
-TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # in JSON; one without an end goes to the end
+TEXT = re.compile(rb'"(?>[^"\\]*(?:\\.[^"\\]*)*)"?', re.DOTALL)  # in JSON; one without an end goes to the end
 
 Row = dict[str, Any]
 Check = Callable[[Row], Row]  # gives what is kept of a row; raises ValueError for what is none

@@ -27,10 +27,11 @@ MOST_HEADER = 1 << 20  # and of the header of a file of weights
 KINDS = ("F32", "F64")  # of the numbers in them
 LONGEST_LINE = 5000  # characters in TOML
 # What TOML's reader keeps of a dotted key is the square of its length. Keys are looked for outside of strings
-# and comments; a string without an end is where the reader stops too.
+# and comments; a string without an end is where the reader stops too. (Groups are atomic, not possessive: of
+# these the first versions of Python 3.11 find others.)
 STRING = re.compile(
-    r'''"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:"{3,5}|\\?\Z)|"(?:[^"\\\n]|\\.)*+"?'''
-    r"""|'''[^']*+(?:'(?!'')[^']*+)*+(?:'{3,5}|\Z)|'[^'\n]*+'?|#[^\n]*+""",
+    r'''"""(?>[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*)(?:"{3,5}|\\?\Z)|"(?>(?:[^"\\\n]|\\.)*)"?'''
+    r"""|'''(?>[^']*(?:'(?!'')[^']*)*)(?:'{3,5}|\Z)|'[^'\n]*+'?|#[^\n]*+""",
     re.DOTALL,
 )
 DEEP = re.compile(r"\.[ \t]*+[\w-]++[ \t]*+\.[ \t]*+[\w-]++[ \t]*+\.")  # what is between four parts of a key
