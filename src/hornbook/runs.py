@@ -153,15 +153,29 @@ class Run:
         return path, flat, self.reading(path, tensors.get("hidden")), about.get("vocabulary")
 
     def way_out(self, which: str, there: list[str], error: RunFolderError) -> str:
-        """What can be done about an error of a model: read the other one, if that can be read."""
+        """What can be done about an error of a model: read the other one, if that can be read, or go on from
+        the checkpoint before the last."""
         other = "last" if which == "best" else "best"
         try:
-            self.network(other, there)
+            path, _, _, symbols = self.network(other, there)
+            self.check_vocabulary(path, symbols)
         except RunFolderError:
-            misfit = isinstance(error, MisfitError)
-            return f"mend {CONFIG}" if misfit else "put it back from a copy, since no other model can be read"
+            if isinstance(error, MisfitError):
+                return f"mend {CONFIG}"
+            if LAST in there and self.is_whole(PREVIOUS):
+                return f"{PREVIOUS} is whole, and hornbook resume {for_shell(self.folder)} goes on from it"
+            return "put it back from a copy, since no other model can be read"
         sample = f"hornbook sample {for_shell(self.folder)} --which {other}"
         return f"its {other} model is whole, and `which='{other}'` reads it: {sample}"
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a file of weights can be read."""
+        try:
+            tensors, about = self.weights(self.folder / name)
+            self.assemble(self.folder / name, tensors, str(about.get("dtype")))
+        except RunFolderError:
+            return False
+        return True
 
     def check_vocabulary(self, path: Path, written: object) -> None:
         """Raise RunFolderError where weights are of other symbols than the vocabulary has, or in another
@@ -187,9 +201,10 @@ class Run:
         """The state in which writing starts, checked: the first stream's."""
         model, training = self.config.model, self.config.training
         usual = state_shape(model, training.streams), state_shape(model, 1)
-        fitting = hidden is not None and hidden.shape in usual and hidden.dtype == training.array_dtype
-        if hidden is None or not fitting or not np.isfinite(hidden).all():
-            raise MisfitError(f"{path} does not fit {CONFIG}: hidden is missing or of another shape")
+        if hidden is None or not np.isfinite(hidden).all():
+            raise RunFolderError(f"{path} is damaged: hidden is missing or not finite")
+        if hidden.shape not in usual or hidden.dtype != training.array_dtype:
+            raise MisfitError(f"{path} does not fit {CONFIG}: hidden is of another shape or dtype")
         return hidden[:, :, :1]
 
     def text(self) -> Text:
@@ -239,8 +254,10 @@ class Run:
             )
         for key, shape in shapes(model).items():
             tensor = tensors.get(key)
-            if tensor is None or tensor.shape != shape or str(tensor.dtype) != dtype:
-                raise MisfitError(f"{path} does not fit {CONFIG}: {key} is missing or of another shape")
+            if tensor is None:
+                raise RunFolderError(f"{path} is damaged: {key} is missing")
+            if tensor.shape != shape or str(tensor.dtype) != dtype:
+                raise MisfitError(f"{path} does not fit {CONFIG}: {key} is of another shape")
         flat = np.empty(count(model), dtype=self.config.training.array_dtype)
         for key, view in views(model, flat).items():
             view[...] = tensors[key]

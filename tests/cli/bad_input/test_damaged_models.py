@@ -129,7 +129,7 @@ def test_the_last_weights_are_read_with_the_same_care(refused, run):
             'cell = "gru"\nlayers = 3',
             "its weights have cell = vanilla and layers = 1, and that says cell = gru and layers = 3",
         ),
-        ('dtype = "float32"', 'dtype = "float64"', "hidden is missing or of another shape"),
+        ('dtype = "float32"', 'dtype = "float64"', "hidden is of another shape or dtype"),
     ],
 )
 @pytest.mark.parametrize("command", [("sample",), ("eval",), ("sample", "--which", "last")], ids=" ".join)
@@ -150,6 +150,21 @@ def test_where_both_models_are_damaged_neither_is_advised(refused, run):
     assert "best.safetensors is damaged" in told
     assert "put it back from a copy" in told
     assert "--which" not in told
+
+
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_where_both_models_are_damaged_the_checkpoint_before_is_named_and_goes_on(
+    refused, hornbook, run, which
+):
+    folder = run.parent / "twice"
+    assert hornbook("train", "--config", run, "--quiet", "--save-every", 1e-6, "--out", folder).code == 0
+    for name in ("best", "last"):
+        (folder / f"{name}.safetensors").write_bytes(b"nothing")
+    told = refused("sample", folder, "--which", which)
+    assert f"{which}.safetensors is damaged" in told
+    assert "previous.safetensors is whole, and hornbook resume " in told
+    assert hornbook("resume", folder, "--quiet").code == 0
+    assert hornbook("sample", folder, "--which", which).code == 0
 
 
 def test_weights_of_another_run_leave_the_last_ones_to_be_read(refused, hornbook, run, book):
