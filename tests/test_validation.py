@@ -88,6 +88,14 @@ def test_a_tail_too_short_for_one_window_is_refused_with_what_would_fit(characte
         HeldOut.of(ids, training)
 
 
+def test_a_larger_share_is_advised_only_where_enough_is_left_to_train_on() -> None:
+    training = TrainingSettings(validation=0.05, seq_len=50, streams=16)
+    with pytest.raises(TextError, match=r"at least 51; choose `seq_len=41` at most or give a longer text"):
+        HeldOut.of(np.zeros(840, dtype=np.uint8), training)
+    with pytest.raises(TextError, match=r"at least 51; hold out at least `validation=0\.06` or choose"):
+        HeldOut.of(np.zeros(860, dtype=np.uint8), training)
+
+
 # Lanes
 
 

@@ -251,7 +251,7 @@ def usual_warmup(training: TrainingSettings) -> int:
     """The warm-up where none is said: the preset's, but a twentieth of the updates at most. Under AdaGrad a
     training that goes on from a run rises over more, since the first steps are as long as the rate itself,
     however small the gradients are."""
-    if training.warmup or not training.start or training.optimizer != "adagrad":
+    if not training.start or training.optimizer != "adagrad":
         return min(training.warmup, training.updates // 20)
     return WARMUP if training.minutes else min(WARMUP, training.updates - 1)
 

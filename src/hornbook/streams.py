@@ -29,6 +29,16 @@ def trained_on(characters: int, training: TrainingSettings) -> int:
     return characters - round(characters * training.validation)
 
 
+def chunk_of(training: TrainingSettings) -> int:
+    """The updates of a chunk, 0 for the order of the text."""
+    return training.chunk if training.order == "shuffled" else 0
+
+
+def shortest(seq_len: int, streams: int, chunk: int) -> int:
+    """The characters of the shortest text that can be read so."""
+    return streams * seq_len * max(chunk, 1) + 1
+
+
 @dataclass(frozen=True)
 class Streams:
     """The reading order of a text of `characters` (N) by `streams` (B) of `seq_len` (T) an update; `chunk`
@@ -44,8 +54,7 @@ class Streams:
     @classmethod
     def of(cls, characters: int, training: TrainingSettings) -> Streams:
         """The order in which a training reads so many characters."""
-        chunk = training.chunk if training.order == "shuffled" else 0
-        return cls(characters, training.seq_len, training.streams, chunk, training.seed)
+        return cls(characters, training.seq_len, training.streams, chunk_of(training), training.seed)
 
     def __post_init__(self) -> None:
         if self.updates_per_epoch < 1:
@@ -54,7 +63,7 @@ class Streams:
     @property
     def least(self) -> int:
         """The characters of the shortest text that can be read so."""
-        return self.streams * self.seq_len * max(self.chunk, 1) + 1
+        return shortest(self.seq_len, self.streams, self.chunk)
 
     @property
     def stream_length(self) -> int:

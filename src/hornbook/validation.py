@@ -22,7 +22,7 @@ from hornbook.engines.interface import Floats, Integers
 from hornbook.errors import TextError
 from hornbook.events import Lanes, Validation
 from hornbook.reading import LEAD, always, cost_blocks, led
-from hornbook.streams import trained_on
+from hornbook.streams import chunk_of, shortest, trained_on
 from hornbook.text import Ids
 
 SHARE = 0.01  # of the work so far that an evaluation may take
@@ -44,13 +44,15 @@ class HeldOut:
     ids: Ids  # (N,) of the whole text
     start: int
     least: int = 1
+    rest: int = 1  # characters that training needs before them
 
     @classmethod
     def of(cls, ids: Ids, training: TrainingSettings) -> HeldOut | None:
         """The part that a training holds out; None where it holds out nothing."""
         if not training.validation:
             return None
-        return cls(ids, trained_on(len(ids), training), training.seq_len + 1)
+        rest = shortest(training.seq_len, training.streams, chunk_of(training))
+        return cls(ids, trained_on(len(ids), training), training.seq_len + 1, rest)
 
     def __post_init__(self) -> None:
         if len(self) < self.least:
@@ -60,10 +62,10 @@ class HeldOut:
             )
 
     def ways(self) -> list[str]:
-        """What to do where there is no room for one window: what is trained on needs one too."""
+        """What to do where there is no room for one window."""
         N, most = len(self.ids), len(self) - 1
         share = math.ceil(1000 * self.least / N) / 1000
-        larger = [f"hold out at least `validation={share:g}`"] * (round(N * share) <= N - self.least)
+        larger = [f"hold out at least `validation={share:g}`"] * (round(N * share) <= N - self.rest)
         return [*larger, *[f"choose `seq_len={most}` at most"] * (most > 0), "give a longer text"]
 
     def __len__(self) -> int:
