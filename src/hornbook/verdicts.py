@@ -7,7 +7,8 @@ be trusted, without looking at the gradient under test:
 - Where steps twice as wide change the differences by more than half of their limit, they say nothing, and the
   complex step judges alone. (Of sixth order, they change by 63 times the cut-off.)
 - What a disturbance of the size of rounding changes in the complex step is no error. Where that is more than
-  1e-7 of the largest gradient, nothing can be said: the network is too chaotic to be checked.
+  1e-7 of the largest gradient, and more than differences may err, nothing can be said: the network is too
+  chaotic to be checked.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ from hornbook.cells.cell import Array
 CLOSE = 1e-6  # what the share of good entries is counted by
 DIFFERENCE_LIMIT = 1e-9  # absolute, for a loss up to 100 nats; it grows with the loss
 COMPLEX_LIMIT = 1e-13  # relative to the parameter's largest gradient
-ROUNDING = (
-    1e-15  # relative to the largest gradient of all, T at most: where a parameter's own cancel, no error
-)
+# Relative to the largest gradient of all, T at most: where a parameter's own cancel, this is no error.
+ROUNDING = 1e-15
 STEADY = 0.5  # of the limit of differences: by how much steps twice as wide may change them
 CHAOTIC = 1e-7  # relative: what rounding may change in a gradient that can be checked
 
@@ -109,6 +109,7 @@ class Numbers:
         return largest_of(self.disturbed() - self.complex_steps)
 
 
+@np.errstate(all="ignore")  # what is not finite is found by its value
 def compared(
     label: str,
     key: str,

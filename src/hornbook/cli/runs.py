@@ -149,9 +149,8 @@ def table_of(lines: list[dict[str, str]], headings: list[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
     for heading in headings:
         justify: JustifyMethod = "right" if heading in NUMBERS else "left"
-        whole = (
-            heading != "run"
-        )  # where even the last columns are too wide, it is the names of runs that are cut
+        # Where even the last columns are too wide, it is the names of runs that are cut.
+        whole = heading != "run"
         table.add_column(heading, justify=justify, no_wrap=whole, overflow="ellipsis")
     for line in lines:
         table.add_row(*(Text(printable(line[heading])) for heading in headings))
