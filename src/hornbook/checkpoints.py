@@ -34,7 +34,7 @@ from hornbook.values import integer
 
 Tensors = dict[str, Array]
 FREE = {"threads": 0}  # settings that change no bit, as checkpoints have them, whatever they are
-EARLIER_ROOTS = "unrecorded"
+EARLIER_ROOTS = "unrecorded"  # of runs that do not record them, which may have had any
 EARLIER_PAIRS = "vector"  # of mixed runs that do not record them, because there was no other way
 
 
