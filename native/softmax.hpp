@@ -31,7 +31,7 @@ template <class Real> void exponentials(Real* nats, Real* o, Size T, Size k, Siz
         const Vec<Real> most = broadcast(nats[t]);
         Vec<Real> sum{};
         for (Size i = 0; i < k; i += Lanes<Real>) {
-            const Vec<Real> e = exp<Real>(load(o + i) - most);
+            const Vec<Real> e = exp_or_zero<Real>(load(o + i) - most);
             store(o + i, e);
             sum += e;
         }
