@@ -18,9 +18,9 @@ template <class Cell> class Core {
     using Real = typename Cell::Real;
 
     Core(int64_t K, int64_t H, int64_t T, const std::string& optimizer, const std::string& clip, double limit,
-         double scale, int64_t measure_every)
+         double scale)
         : at_(checked_layout<Cell>(K, H)), T_(checked_size("seq_len", T, int64_t(1) << 30)),
-          trainer_(at_, T_, checked_settings(optimizer, clip, limit, scale, measure_every)), weights_(at_) {}
+          trainer_(at_, T_, checked_settings(optimizer, clip, limit, scale)), weights_(at_) {}
 
     void set_state(int64_t update, Array<Real> parameters, Array<Real> memory, Array<Real> hidden,
                    double smooth, double best_smooth, int64_t best_update, Array<Real> best_parameters) {
@@ -74,7 +74,8 @@ template <class Cell> class Core {
         return parameters.array;
     }
 
-    template <class Id> nb::tuple advance(Array<Id> ids, Array<double> rates) {
+    // The gradient is measured in the updates whose number is a multiple of `measure_every`, and in the last.
+    template <class Id> nb::tuple advance(Array<Id> ids, Array<double> rates, int64_t measure_every) {
         require_vector("ids", ids), require_vector("rates", rates);
         if (Size(ids.size()) < T_ + 1)
             refuse("ids: expected at least seq_len + 1 = " + std::to_string(T_ + 1) + " characters, got " +
@@ -83,6 +84,7 @@ template <class Cell> class Core {
         constexpr double most = double(std::numeric_limits<Real>::max());
         require(all_within<double>(rates.data(), rates.size(), -most, most),
                 "rates: expected finite numbers");
+        checked_size("measure_every", measure_every, std::numeric_limits<int64_t>::max());
         const Turn turn(busy_);
         const size_t n = rates.size();
         std::unique_ptr<Record[]> records(new Record[n > 0 ? n : 1]);
@@ -90,8 +92,11 @@ template <class Cell> class Core {
         size_t done = 0;
         {
             nb::gil_scoped_release free_python;
-            for (; done < n && why == Stop::no; done += why == Stop::no)
-                why = trainer_.update(ids.data(), Size(ids.size()), rates.data()[done], records[done]);
+            for (; done < n && why == Stop::no; done += why == Stop::no) {
+                const bool measure = done + 1 == n || (trainer_.progress.update + 1) % measure_every == 0;
+                why =
+                    trainer_.update(ids.data(), Size(ids.size()), rates.data()[done], measure, records[done]);
+            }
         }
         return columns_of(records.get(), done, why);
     }
@@ -221,19 +226,20 @@ template <class Cell> class Core {
 template <class Cell> void bind_core(nb::module_& m, const char* name) {
     using C = Core<Cell>;
     nb::class_<C>(m, name)
-        .def(nb::init<int64_t, int64_t, int64_t, const std::string&, const std::string&, double, double,
-                      int64_t>(),
+        .def(nb::init<int64_t, int64_t, int64_t, const std::string&, const std::string&, double, double>(),
              nb::arg("vocabulary"), nb::arg("hidden"), nb::arg("seq_len"), nb::arg("optimizer") = "adagrad",
-             nb::arg("clip") = "value", nb::arg("clip_limit") = 5.0, nb::arg("objective_scale") = 1.0,
-             nb::arg("measure_every") = 1)
+             nb::arg("clip") = "value", nb::arg("clip_limit") = 5.0, nb::arg("objective_scale") = 1.0)
         .def("set_state", &C::set_state, nb::arg("update"), exact("parameters"), exact("memory"),
              exact("hidden"), nb::arg("smooth"), nb::arg("best_smooth"), nb::arg("best_update"),
              exact("best_parameters"))
         .def("get_state", &C::get_state)
         .def("parameters", &C::parameters)
-        .def("advance", &C::template advance<uint8_t>, exact("ids"), exact("rates"))
-        .def("advance", &C::template advance<uint16_t>, exact("ids"), exact("rates"))
-        .def("advance", &C::template advance<uint32_t>, exact("ids"), exact("rates"))
+        .def("advance", &C::template advance<uint8_t>, exact("ids"), exact("rates"),
+             nb::arg("measure_every") = 1)
+        .def("advance", &C::template advance<uint16_t>, exact("ids"), exact("rates"),
+             nb::arg("measure_every") = 1)
+        .def("advance", &C::template advance<uint32_t>, exact("ids"), exact("rates"),
+             nb::arg("measure_every") = 1)
         .def("loss_and_gradients", &C::loss_and_gradients, exact("parameters"), exact("x"), exact("y"),
              exact("state"), exact("dstate"))
         .def("read", &C::read, exact("parameters"), exact("x"), exact("y"), exact("state"))

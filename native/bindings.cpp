@@ -83,7 +83,7 @@ template <class Real> void bind_functions(nb::module_& m) {
         [](Array<Real> a) {
             return map<Real>(a, [](V v) {
                 const V one = broadcast(Real(1));
-                return over_root<Real>(one, one, v);
+                return over_root<Real, false>(one, one, v);
             });
         },
         x);

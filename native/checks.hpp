@@ -103,7 +103,7 @@ class Turn {
 };
 
 inline Settings checked_settings(const std::string& optimizer, const std::string& clip, double limit,
-                                 double scale, int64_t measure_every) {
+                                 double scale) {
     if (optimizer != "sgd" && optimizer != "adagrad")
         refuse("optimizer: expected sgd or adagrad, got " + optimizer);
     if (clip != "value" && clip != "norm" && clip != "none")
@@ -112,12 +112,11 @@ inline Settings checked_settings(const std::string& optimizer, const std::string
         refuse("clip_limit: expected a number above 0, got " + std::to_string(limit));
     if (!(scale > 0 && scale <= 1e6))
         refuse("objective_scale: expected a number above 0 and at most 1e6, got " + std::to_string(scale));
-    checked_size("measure_every", measure_every, std::numeric_limits<int64_t>::max());
     return {optimizer == "sgd" ? Optimizer::sgd : Optimizer::adagrad,
             clip == "value"  ? Clip::value
             : clip == "norm" ? Clip::norm
                              : Clip::none,
-            limit, scale, measure_every};
+            limit, scale};
 }
 
 }  // namespace HORNBOOK_LEVEL

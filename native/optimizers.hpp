@@ -33,7 +33,8 @@ template <class Real> int64_t count_beyond(const Real* g, Size n, Real limit) {
 // m += g * g; theta -= rate * g / np.sqrt(m + 1e-8)         (SGD: theta -= rate * g)
 //
 // Entries beyond the limit are rare: they are counted only where the largest is one of them.
-template <class Real, Optimizer optimizer, bool clip, bool measure>
+// `finite`: the memory is known to be.
+template <class Real, Optimizer optimizer, bool clip, bool measure, bool finite>
 void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restrict g_, Size n, Real rate,
           Real limit, Measured& measured) {
     const Vec<Real> top = broadcast(limit), eta = broadcast(rate), epsilon = broadcast(Real(1e-8));
@@ -46,7 +47,7 @@ void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restr
         if constexpr (optimizer == Optimizer::adagrad) {
             const Vec<Real> memory = fma(g, g, load(m + i));
             store(m + i, memory);
-            store(theta + i, load(from + i) - over_root<Real>(eta, g, memory + epsilon));
+            store(theta + i, load(from + i) - over_root<Real, finite>(eta, g, memory + epsilon));
         } else {
             store(theta + i, fma(-eta, g, load(from + i)));
         }
@@ -59,13 +60,20 @@ void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restr
 template <class Real>
 using Step = void (*)(Real*, const Real*, Real*, const Real*, Size, Real, Real, Measured&);
 
-template <class Real> Step<Real> choose_step(Optimizer optimizer, bool clip, bool measure) {
-    constexpr auto sgd = Optimizer::sgd, adagrad = Optimizer::adagrad;
-    if (optimizer == sgd)
-        return clip ? (measure ? step<Real, sgd, true, true> : step<Real, sgd, true, false>)
-                    : (measure ? step<Real, sgd, false, true> : step<Real, sgd, false, false>);
-    return clip ? (measure ? step<Real, adagrad, true, true> : step<Real, adagrad, true, false>)
-                : (measure ? step<Real, adagrad, false, true> : step<Real, adagrad, false, false>);
+namespace detail {
+template <class Real, Optimizer optimizer, int... Bits>
+Step<Real> pick_step(int bits, std::integer_sequence<int, Bits...>) {
+    static constexpr Step<Real> table[] = {
+        step<Real, optimizer, bool(Bits & 4), bool(Bits & 2), bool(Bits & 1)>...};
+    return table[bits];
+}
+}  // namespace detail
+
+template <class Real> Step<Real> choose_step(Optimizer optimizer, bool clip, bool measure, bool finite) {
+    constexpr std::make_integer_sequence<int, 8> all{};
+    const int bits = 4 * clip + 2 * measure + finite;
+    return optimizer == Optimizer::sgd ? detail::pick_step<Real, Optimizer::sgd>(bits, all)
+                                       : detail::pick_step<Real, Optimizer::adagrad>(bits, all);
 }
 
 }  // namespace HORNBOOK_LEVEL

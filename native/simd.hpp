@@ -125,6 +125,9 @@ template <int Distance, class V, int... I> HORNBOOK_INLINE V exchange(V v, std::
 template <class V, int... I> HORNBOOK_INLINE auto first(V v, std::integer_sequence<int, I...>) {
     return __builtin_shufflevector(v, v, I...);
 }
+template <class V, int... I> HORNBOOK_INLINE auto both(V a, V b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, I...);
+}
 // Inside every E lanes, the first (or second) halves of a and b alternate.
 template <int N, int E, bool High, class V, int... I>
 HORNBOOK_INLINE V zip(V a, V b, std::integer_sequence<int, I...>) {
@@ -140,6 +143,15 @@ HORNBOOK_INLINE V unzip(V a, V b, std::integer_sequence<int, I...>) {
 // The first N lanes of a wider vector: the same register under a narrower name.
 template <class Real, int N, int Wide> HORNBOOK_INLINE Vec<Real, N> narrow(Vec<Real, Wide> v) {
     return detail::first(v, std::make_integer_sequence<int, N>{});
+}
+
+// A vector, and zeros behind it.
+template <class Real, int Wide, int N> HORNBOOK_INLINE Vec<Real, Wide> widen(Vec<Real, N> v) {
+    if constexpr (N == Wide)
+        return v;
+    else
+        return widen<Real, Wide, 2 * N>(
+            detail::both(v, Vec<Real, N>{}, std::make_integer_sequence<int, 2 * N>{}));
 }
 
 // G numbers, over and over in all lanes; and such a vector in which lane i has number (At + i) / N of them.
@@ -297,16 +309,18 @@ HORNBOOK_INLINE Vec<float, 8> near_over_root(Vec<float, 8> v) {
 #endif
 }  // namespace detail
 
-// scale · x / sqrt(v) for v > 0, +inf included. In float, square root and quotient keep the divider busy for
-// 8 to 15 cycles; the processor's guess and one Newton step take half of that, and are within 2^-21 of it
-// where the guess has 14 bits (AVX-512) or 12 (AVX2; tests measure it). At +inf the guess is 0 and stays it.
-// The last digits of the guess are its maker's own: what a training records of its processor has them
-// (roots_of).
-template <class Real> HORNBOOK_INLINE Vec<Real> over_root(Vec<Real> scale, Vec<Real> x, Vec<Real> v) {
+// scale · x / sqrt(v) for v > 0; +inf included, unless v is known to be `finite`. In float, square root and
+// quotient keep the divider busy for 8 to 15 cycles; the processor's guess and one Newton step take half of
+// that, and are within 2^-21 of it where the guess has 14 bits (AVX-512) or 12 (AVX2; tests measure it). At
+// +inf the guess is 0 and stays it. The last digits of the guess are its maker's own: what a training records
+// of its processor has them (roots_of).
+template <class Real, bool finite>
+HORNBOOK_INLINE Vec<Real> over_root(Vec<Real> scale, Vec<Real> x, Vec<Real> v) {
 #if defined(__AVX2__)
     if constexpr (sizeof(Real) == 4) {
-        const Vec<Real> guess = detail::near_over_root(v), finite = min(broadcast(Real(3.4028234e38)), v),
-                        error = fma(-finite * guess, guess, broadcast(Real(1)));
+        const Vec<Real> guess = detail::near_over_root(v),
+                        bounded = finite ? v : min(broadcast(Real(3.4028234e38)), v),
+                        error = fma(-bounded * guess, guess, broadcast(Real(1)));
         return x * guess * fma(scale * Real(0.5), error, scale);  // guess (1 + error / 2)
     }
 #endif

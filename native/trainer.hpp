@@ -16,7 +16,6 @@ struct Settings {
     Optimizer optimizer;
     Clip clip;
     double limit, objective_scale;
-    int64_t measure_every;  // updates between two measured gradient norms
 };
 
 struct Progress {
@@ -45,16 +44,18 @@ template <class Cell> class Trainer {
           hidden(layout.ldh), gradients_(layout.size),
           tile_(std::max<Size>({StripSize<Real>, layout.ldg, layout.ldk})), window_(layout, T) {}
 
-    // One update at characters ids[start : start+T+1]; where it stops, nothing has changed.
-    template <class Id> Stop update(const Id* ids, Size N, double rate, Record& record) {
+    // One update at characters ids[start : start+T+1]; where it stops, nothing has changed. The
+    // gradient's norm is measured on demand.
+    template <class Id> Stop update(const Id* ids, Size N, double rate, bool measure, Record& record) {
+        measures_ = measure;
         const Size T = window_.T, lap = progress.update % ((N - 1) / T);
         const Id* text = ids + lap * T;
         // The text was checked; should another thread write to it meanwhile, the ids read here stay inside
         // the vocabulary all the same.
-        const uint32_t last = uint32_t(at.K - 1);
+        const uint32_t most = uint32_t(at.K - 1);
         for (Size t = 0; t < T; ++t)
-            window_.x[t] = std::min(uint32_t(text[t]), last),
-            window_.y[t] = std::min(uint32_t(text[t + 1]), last);
+            window_.x[t] = std::min(uint32_t(text[t]), most),
+            window_.y[t] = std::min(uint32_t(text[t + 1]), most);
         if (lap == 0)
             std::fill_n(static_cast<Real*>(window_.h), at.ldh, Real(0));
         else
@@ -86,7 +87,7 @@ template <class Cell> class Trainer {
   private:
     Buffer<Real> gradients_, tile_;  // (at.size,) used where the norm must be known first; one tile
     Window<Cell> window_;
-    bool best_pending_ = false;
+    bool best_pending_ = false, measures_ = false;
 
     // Every entry of every gradient is a sum of products of states, d_o and da, so none exceeds
     //     max|h| * max(Σ |da|, T * scale)     with |h| <= 1 but for the first state, |d_o| <= scale
@@ -100,7 +101,9 @@ template <class Cell> class Trainer {
         return bound < std::sqrt(double(std::numeric_limits<Real>::max()) / (4.0 * double(at.size)));
     }
 
-    bool measures() const { return (progress.update + 1) % settings.measure_every == 0; }
+    bool clips() const { return settings.clip == Clip::value; }
+    // Squares of what is clipped below 1e12 do not add up to infinity in any number of updates.
+    bool stays_finite() const { return clips() && settings.limit < 1e12; }
 
     // The smooth loss after this update, and the block the step starts from.
     //
@@ -122,8 +125,7 @@ template <class Cell> class Trainer {
     // Each tile's gradient is clipped and applied while it is in L1.
     bool step_fused(Real rate, Record& record) {
         const Real* from = smooth(record);
-        const bool clips = settings.clip == Clip::value, measured = measures();
-        const Step<Real> step = choose_step<Real>(settings.optimizer, clips, measured);
+        const Step<Real> step = choose_step<Real>(settings.optimizer, clips(), measures_, stays_finite());
         Measured sums;
         each_tile(window_, [&](const Tile& tile) {
             gradient_of(static_cast<Real*>(tile_), tile, window_);
@@ -131,8 +133,8 @@ template <class Cell> class Trainer {
                  rate, Real(settings.limit), sums);
             turn_tile(weights, tile);
         });
-        record.norm = measured ? std::sqrt(sums.squares) : NAN;
-        record.clipped = !measured ? -1 : sums.beyond;
+        record.norm = measures_ ? std::sqrt(sums.squares) : NAN;
+        record.clipped = measures_ ? sums.beyond : -1;
         return true;
     }
 
@@ -146,7 +148,7 @@ template <class Cell> class Trainer {
         if (!std::isfinite(norm)) return false;
         const Real* from = smooth(record);
         if (settings.clip == Clip::norm && norm > settings.limit) factor = settings.limit / norm, beyond = 1;
-        const Step<Real> step = choose_step<Real>(settings.optimizer, settings.clip == Clip::value, false);
+        const Step<Real> step = choose_step<Real>(settings.optimizer, clips(), false, stays_finite());
         Measured unused;
         each_tile(window_, [&](const Tile& tile) {
             Real* g = gradients_ + tile.offset;
@@ -155,8 +157,8 @@ template <class Cell> class Trainer {
                  Real(settings.limit), unused);
             turn_tile(weights, tile);
         });
-        record.norm = measures() ? norm : NAN;
-        record.clipped = measures() ? beyond : -1;
+        record.norm = measures_ ? norm : NAN;
+        record.clipped = measures_ ? beyond : -1;
         return true;
     }
 

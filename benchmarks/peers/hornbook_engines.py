@@ -21,7 +21,7 @@ def make(ids: np.ndarray, sizes: Sizes, engine: str = "native") -> Callable[[int
     running = ENGINES[engine](model, training, state, ids)
 
     def run(updates: int) -> float:
-        return float(running.advance(np.full(updates, 0.1)).losses[-1])
+        return float(running.advance(np.full(updates, 0.1), training.log_every).losses[-1])
 
     return run
 

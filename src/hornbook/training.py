@@ -121,7 +121,7 @@ class Training:
         while not (self.pending or self.complete() or self.stop()):
             begun = self.seconds()
             plan = rates(self.settings, self.update, self.until_event(size), self.plan.total)
-            result = self.engine.advance(plan)
+            result = self.engine.advance(plan, self.settings.log_every)
             took = self.seconds() - begun
             row = yield from self.told(result, plan, begun, took)
             size = next_size(size, took, len(result.losses))

@@ -197,11 +197,12 @@ def test_the_best_parameters_kept_late_are_those_kept_at_once(level):
 
 def test_a_norm_is_measured_as_seldom_as_asked(level):
     flat, ids = parameters(), text()
-    _, _, norm, clipped, _ = start(make(level, measure_every=4), flat).advance(ids, np.full(10, 0.01))
+    _, _, norm, clipped, _ = start(make(level), flat).advance(ids, np.full(10, 0.01), 4)
     _, _, always, counts, _ = start(make(level), flat).advance(ids, np.full(10, 0.01))
-    assert (np.isfinite(norm) == [(u + 1) % 4 == 0 for u in range(10)]).all()
-    assert (norm[3::4] == always[3::4]).all()
-    assert (clipped[3::4] == counts[3::4]).all()
+    measured = np.array([3, 7, 9])  # and of the last update of a call
+    assert (np.flatnonzero(np.isfinite(norm)) == measured).all()
+    assert (norm[measured] == always[measured]).all()
+    assert (clipped[measured] == counts[measured]).all()
     assert (clipped[:3] == -1).all()
 
 
@@ -296,7 +297,6 @@ BAD = [
     ({"clip": "x"}, "clip"),
     ({"clip_limit": float("nan")}, "clip_limit"),
     ({"objective_scale": 0.0}, "objective_scale"),
-    ({"measure_every": 0}, "measure_every"),
     ({"vocabulary": 2**31, "hidden": 2**18}, "2\\^36"),
 ]
 
@@ -315,6 +315,8 @@ def test_texts_and_rates_that_cannot_be_are_refused(level):
         core.advance(text(T), np.full(2, 0.1))
     with pytest.raises(ValueError, match="rates"):
         core.advance(text(), np.array([np.nan]))
+    with pytest.raises(ValueError, match="measure_every"):
+        core.advance(text(), np.full(2, 0.1), 0)
     with pytest.raises(TypeError):
         core.advance(text().astype(np.int32), np.full(2, 0.1))
 

@@ -38,9 +38,9 @@ class ClassicCore(Trained):
         """That of the only stream."""
         return self.real(state).ravel()
 
-    def advance(self, ids: Ids, rates: Floats) -> Advance:
+    def advance(self, ids: Ids, rates: Floats, measure_every: int) -> Advance:
         """Make one update for each learning rate."""
-        return self.advanced(self.core.advance(ids, contiguous(rates, np.float64)))
+        return self.advanced(self.core.advance(ids, contiguous(rates, np.float64), measure_every))
 
     def loss_and_gradients(
         self, parameters: Array, x: Integers, y: Integers, state: Array, dstate: Array

@@ -37,7 +37,7 @@ class Core(Protocol):
     def parameters(self) -> Array:  # (P,)
         """A copy of the parameters alone."""
 
-    def advance(self, ids: Ids, rates: Floats) -> Advance:
+    def advance(self, ids: Ids, rates: Floats, measure_every: int) -> Advance:
         """Make one update for each learning rate."""
 
     def loss_and_gradients(

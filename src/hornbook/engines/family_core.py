@@ -49,7 +49,7 @@ class FamilyCore(Trained):
         super().set_state(state)
         self.update = state.update
 
-    def advance(self, ids: Ids, rates: Floats) -> Advance:
+    def advance(self, ids: Ids, rates: Floats, measure_every: int) -> Advance:  # noqa: ARG002 - measures all
         """Make one update for each learning rate."""
         streams, B = Streams.of(len(ids), self.training), self.training.streams
         updates = range(self.update, self.update + len(rates))

@@ -131,11 +131,11 @@ class NativeEngine:
         end = np.zeros(state.shape) if dstate is None else dstate
         return self.core.loss_and_gradients(self.current(), x, y, state, end)
 
-    def advance(self, rates: Floats) -> Advance:
+    def advance(self, rates: Floats, measure_every: int = 1) -> Advance:
         """Make one update for each learning rate; see `Engine`."""
         assert self.ids is not None, "an engine without a text cannot advance"
         self.parameters, self.sampler = np.empty(0), None  # asked for again when they are needed
-        return self.core.advance(self.ids, rates)
+        return self.core.advance(self.ids, rates, measure_every)
 
     def read(self, x: Integers, y: Integers, state: Array) -> Reading:
         """Read x (n, M), predict y (n, M); see `Engine`."""

@@ -117,7 +117,7 @@ class ReferenceEngine:
         kept = pieces.reshape(-1, B, T, H).swapaxes(1, 2) >= round(p * 65536)
         return np.asarray(kept / (1 - p), dtype=self.parameters.dtype)
 
-    def advance(self, rates: Floats) -> Advance:
+    def advance(self, rates: Floats, measure_every: int = 1) -> Advance:  # noqa: ARG002 - measures all
         """Make one update for each learning rate; see `Engine`."""
         assert self.ids is not None, "an engine without a text cannot advance"
         streams = Streams.of(len(self.ids), self.training)
