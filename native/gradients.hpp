@@ -61,12 +61,24 @@ void strip_gradient(Real* g, const Tile& tile, const Real* h, Size ldh, const Re
               Real(0));  // so that whole vectors can be applied
 }
 
-// g = d.sum(0), over the times that `next` links (all of them when it is null)
+// g = d.sum(0) for C vectors of columns, over the times that `next` links (all of them when it is null)
+template <class Real, int C>
+HORNBOOK_INLINE void sum_columns(Real* g, const Real* d, Size ld, Size T, Size first, const int32_t* next) {
+    Vec<Real> sum[C] = {};
+    for (Size t = first; t >= 0 && t < T; t = next ? next[t] : t + 1) {
+        HORNBOOK_UNROLL
+        for (int c = 0; c < C; ++c) sum[c] += load(d + t * ld + c * Lanes<Real>);
+    }
+    HORNBOOK_UNROLL
+    for (int c = 0; c < C; ++c) store(g + c * Lanes<Real>, sum[c]);
+}
+
 template <class Real>
 void sum_over_time(Real* g, const Real* d, Size ld, Size T, Size first, const int32_t* next) {
-    std::copy_n(d + first * ld, ld, g);
-    for (Size t = next ? next[first] : first + 1; t >= 0 && t < T; t = next ? next[t] : t + 1)
-        for (Size i = 0; i < ld; i += Lanes<Real>) store(g + i, load(g + i) + load(d + t * ld + i));
+    Size i = 0;
+    for (; i + 4 * Lanes<Real> <= ld; i += 4 * Lanes<Real>)
+        sum_columns<Real, 4>(g + i, d + i, ld, T, first, next);
+    for (; i < ld; i += Lanes<Real>) sum_columns<Real, 1>(g + i, d + i, ld, T, first, next);
 }
 
 template <class Cell> void gradient_of(typename Cell::Real* g, const Tile& tile, const Window<Cell>& window) {

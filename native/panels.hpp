@@ -25,17 +25,15 @@ using Size = std::ptrdiff_t;
 template <class Real> inline constexpr int Half = std::max<int>(Lanes<Real> / 2, 16 / sizeof(Real));
 template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> / 4, 16 / sizeof(Real));
 
-// Vectors of one panel: two sets of accumulators (even and odd rows) and a broadcast must fit the registers.
-// Where these are few, products take two vectors of a panel at a time, and a panel has an even number of
-// them.
-inline constexpr int PanelVectors = Registers == 32 ? 8 : 6;
-inline constexpr Size PanelUnit = Registers == 32 ? 1 : 2;
+// Vectors of one panel. A fused multiply-add takes four cycles, and two begin in each: eight accumulators
+// keep the multipliers busy, eight vectors, or two sets of four.
+template <class Real> inline constexpr int PanelVectors = 32 / int(sizeof(Real));
 
 // The most rows of a block of a product, the rows of a strip (whole vectors when turned, and as many as whole
 // blocks have when its gradient is computed), and the most numbers in a strip.
 inline constexpr int BlockRows = Registers == 32 ? 8 : 6;
 template <class Real> inline constexpr int StripRows = std::lcm(Lanes<Real>, BlockRows);
-template <class Real> inline constexpr int StripSize = PanelVectors * Lanes<Real> * StripRows<Real>;
+template <class Real> inline constexpr int StripSize = PanelVectors<Real> * Lanes<Real> * StripRows<Real>;
 
 template <class Real> constexpr Size round_up(Size n, Size to = Lanes<Real>) {
     return (n + to - 1) / to * to;
@@ -58,8 +56,6 @@ struct Division {
 
 template <class Real> struct Panels {
     Size rows = 0, columns = 0, full = 0, tail = 0, panels = 0;
-    Size narrow = 0, wider = 0;  // units of a panel; the first `wider` panels have one more (no quotients in
-                                 // the time loop), and the last one ends with the row
 
     Panels() = default;
     Panels(Size rows_, Size columns_) : rows(rows_), columns(columns_) {
@@ -68,14 +64,10 @@ template <class Real> struct Panels {
         const Size rest = columns % lanes;
         for (Size n = lanes; rest > 0 && n >= std::max<Size>(rest, Quarter<Real>); n /= 2) tail = n;
         if (tail == lanes) full += 1, tail = 0;  // more than half of it is used: a whole vector
-        panels = (full + PanelVectors - 1) / PanelVectors;
-        const Size units = (full + PanelUnit - 1) / PanelUnit;
-        if (panels > 0) narrow = units / panels, wider = units % panels;
+        panels = (full + PanelVectors<Real> - 1) / PanelVectors<Real>;
     }
 
-    Size first(Size panel) const {  // its first vector
-        return std::min(full, (panel * narrow + std::min(panel, wider)) * PanelUnit);
-    }
+    Size first(Size panel) const { return std::min(full, panel * PanelVectors<Real>); }  // its first vector
     Size vectors(Size panel) const { return first(panel + 1) - first(panel); }
     Size width(Size panel) const { return vectors(panel) * Lanes<Real>; }        // lanes, also its row stride
     Size offset(Size panel) const { return first(panel) * Lanes<Real> * rows; }  // where it begins
@@ -107,19 +99,15 @@ template <class Real> struct Panels {
         for (Size p = 0; p < panels + (tail > 0); ++p) {
             const bool last = p == panels;
             const Size j = last ? tail_column() : first(p) * Lanes<Real>, stride = last ? tail : width(p),
-                       at = last ? tail_offset() : offset(p),
-                       most = last ? StripSize<Real> / tail / Lanes<Real> * Lanes<Real> : StripRows<Real>;
+                       at = last ? tail_offset() : offset(p), unit = last ? Lanes<Real> : StripRows<Real>,
+                       most = StripSize<Real> / stride / unit * unit;
             for (Size i = 0; i < rows; i += most)
                 visit(i, std::min<Size>(most, rows - i), j, stride, at + i * stride, stride);
         }
     }
 
     // Where element (i, j) lies, and how far below it the next row is.
-    Size panel_of(Size j) const {
-        Size p = 0;
-        while (p + 1 < panels && first(p + 1) * Lanes<Real> <= j) ++p;
-        return p;
-    }
+    static Size panel_of(Size j) { return j / (PanelVectors<Real> * Lanes<Real>); }
     Size stride(Size j) const { return j >= tail_column() ? tail : width(panel_of(j)); }
     Size place(Size i, Size j) const {
         if (j >= tail_column()) return tail_offset() + i * tail + (j - tail_column());

@@ -8,21 +8,27 @@
 #include "cells.hpp"
 #include "layout.hpp"
 #include "matmul.hpp"
+#include "recurrent.hpp"
 #include "softmax.hpp"
 
 namespace hornbook {
 inline namespace HORNBOOK_LEVEL {
 
-// next = cell(U[symbol] + b, h @ W)
-template <class Cell, class Real = typename Cell::Real>
-void step_cell(const Weights<Cell>& weights, Size symbol, const Real* h, Real* next, bool from_last) {
+// for t in range(steps): next[t] = cell(U[x[t]] + b, h[t] @ W)        h[t+1] may be next[t]
+template <class Cell>
+void read_steps(const Weights<Cell>& weights, const uint32_t* x, Size steps, const typename Cell::Real* h,
+                typename Cell::Real* next) {
+    using Real = typename Cell::Real;
     static_assert(Cell::gates == 1);  // a column of W is a unit
-    const Real *u = weights.row_of_u(symbol), *b = weights.block + weights.at.b;
-    each_product<Real>(h, weights.block + weights.at.W, weights.at.w, from_last,
-                       [=](Size j, auto v) __attribute__((always_inline)) {
-                           constexpr int N = sizeof v / sizeof(Real);
-                           store(next + j, Cell::step(load<Real, N>(u + j), load<Real, N>(b + j), v));
-                       });
+    const Layout<Cell>& at = weights.at;
+    const Real *U = weights.block + at.U, *b = weights.block + at.b;
+    const Size ldg = at.ldg, ldh = at.ldh;
+    const auto finish = [=](Size t) {
+        return [b, u = U + x[t] * ldg, to = next + t * ldh](Size j, Vec<Real> v)
+                   __attribute__((always_inline)) { store(to + j, Cell::step(load(u + j), load(b + j), v)); };
+    };
+    const Real* const W = weights.block + at.W;
+    Recurrence(W, at.w, [=](Size t) { return h + t * ldh; }, finish).run(steps);
 }
 
 template <class Cell> class Window {
@@ -47,8 +53,7 @@ template <class Cell> class Window {
 
     // for t in range(T): h[t+1] = cell(U[x[t]] + b, h[t] @ W)
     void read(const Weights<Cell>& weights, Size steps) {
-        for (Size t = 0; t < steps; ++t)
-            step_cell(weights, x[t], h + t * at.ldh, h + (t + 1) * at.ldh, t % 2);
+        read_steps<Cell>(weights, x, steps, h, h + at.ldh);
     }
 
     // o = h[1:] @ V + c; what pads a row has no probability
@@ -82,7 +87,7 @@ template <class Cell> class Window {
     double go_back(const Weights<Cell>& weights, const Real* dstate) {
         multiply<Real>(dh + at.ldh, at.ldh, nullptr, d_o, at.ldk, weights.turned + at.Vt, at.v_turned, T);
         for (Size i = 0; dstate && i < at.H; ++i) dh[T * at.ldh + i] += dstate[i];
-        for (Size t = T - 1; t >= 0; --t) step_back(weights, t);
+        step_back(weights);
         Vec<Real> total{};
         for (Size t = 0; t < T; ++t) {
             Vec<Real> row{};
@@ -94,7 +99,7 @@ template <class Cell> class Window {
 
     // dh[0] = da[0] @ W.T
     void into_state(const Weights<Cell>& weights) {
-        through_w(weights, da, false, [to = static_cast<Real*>(dh)](Size j, auto v) { store(to + j, v); });
+        multiply_row<Real>(dh, nullptr, da, weights.turned + at.Wt, at.w_turned);
     }
 
     // When each symbol is read: what the rows of U's gradient are sums over.
@@ -106,22 +111,24 @@ template <class Cell> class Window {
     }
 
   private:
-    // finish(j, (d @ W.T)[j:j+lanes])
-    template <class Finish>
-    void through_w(const Weights<Cell>& weights, const Real* d, bool from_last, Finish finish) const {
-        each_product<Real>(d, weights.turned + at.Wt, at.w_turned, from_last, finish);
-    }
-
-    // da[t] = cell'(dh[t+1] + da[t+1] @ W.T)
-    void step_back(const Weights<Cell>& weights, Size t) {
-        const Real *dh_t = dh + (t + 1) * at.ldh, *h_t = h + (t + 1) * at.ldh;
-        Real* da_t = da + t * at.ldg;
-        const auto finish = [=](Size j, auto v) __attribute__((always_inline)) {
-            constexpr int N = sizeof v / sizeof(Real);
-            store(da_t + j, Cell::step_back(load<Real, N>(dh_t + j) + v, load<Real, N>(h_t + j)));
+    // for t in reversed(range(T)): da[t] = cell'(dh[t+1] + da[t+1] @ W.T), the last without a product
+    void step_back(const Weights<Cell>& weights) {
+        const Real *dh_ = dh, *h_ = h;
+        Real* const da_ = da;
+        const Size ldh = at.ldh, ldg = at.ldg;
+        const auto finish = [=](Size t) {
+            return [dh_t = dh_ + (t + 1) * ldh, h_t = h_ + (t + 1) * ldh,
+                    to = da_ + t * ldg](Size j, Vec<Real> v) __attribute__((always_inline)) {
+                store(to + j, Cell::step_back(load(dh_t + j) + v, load(h_t + j)));
+            };
         };
-        if (t < T - 1) return through_w(weights, da_t + at.ldg, t % 2, finish);
-        for (Size j = 0; j < at.ldg; j += Lanes<Real>) finish(j, Vec<Real>{});
+        const Size last = T - 1;
+        for (Size j = 0; j < ldg; j += Lanes<Real>) finish(last)(j, Vec<Real>{});
+        const Real* const Wt = weights.turned + at.Wt;
+        Recurrence(
+            Wt, at.w_turned, [=](Size back) { return da_ + (last - back) * ldg; },
+            [=](Size back) { return finish(last - back - 1); })
+            .run(last);
     }
 };
 

@@ -206,7 +206,8 @@ template <class Cell> class Sampler {
         for (Size i = 0; i < n; ++i) {
             if (last >= 0) {
                 std::swap(now, before);
-                step_cell(weights_, last, before, now, false);
+                const uint32_t symbol = uint32_t(last);
+                read_steps<Cell>(weights_, &symbol, 1, before, now);
             }
             foretell(now, o);
             ids[i] = last = chooser.choose(o, taste, uniform(place, position + uint64_t(i)));
@@ -217,10 +218,7 @@ template <class Cell> class Sampler {
     // o = h @ V + c
     void foretell(const Real* h, Real* o) const {
         const Layout<Cell>& at = weights_.at;
-        const Real* c = weights_.block + at.c;
-        each_product<Real>(h, weights_.block + at.V, at.v, true, [=](Size j, auto sum) {
-            store(o + j, load<Real, sizeof sum / sizeof(Real)>(c + j) + sum);
-        });
+        multiply_row<Real>(o, weights_.block + at.c, h, weights_.block + at.V, at.v);
     }
 };
 

@@ -69,6 +69,12 @@ def test_so_they_do_at_sizes_around_a_vector_and_beyond_a_panel(level, dtype, H,
     test_reading_and_differentiating_agree_with_numpy(level, dtype, H, K, T)
 
 
+@every_dtype
+def test_so_they_do_with_any_width_of_the_last_panel(level, dtype):
+    for H in range(1, 150):
+        test_reading_and_differentiating_agree_with_numpy(level, dtype, H, 5, 4)
+
+
 def test_a_long_text_is_read_in_blocks_as_it_is_at_once(level):
     rng = np.random.default_rng(3)
     K, H, n = 20, 30, 1000

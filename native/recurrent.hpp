@@ -1,0 +1,157 @@
+// x @ w for one x after another, where each is made of the product before it: the recurrence.
+//
+//   C  vectors of a panel     N  lanes of the tail beside it (0: none)     G  rows that are added at once
+//   depth  rows of w, the length of the sums
+//
+// A weight matrix is read once a time step. Reading it alternately from its first panel's last row on and
+// from its last panel's first row on finds in L1 what the step before left there, and asks last for those
+// numbers of x that come last. So the sums of a panel can wait while the next one is read, be it of the same
+// step or of the next: beside each group of rows one vector of them is finished. What a state is made of
+// (tanh) is a long chain of operations; like this the multiplications run beside it and not after it.
+//
+// The order of every sum is fixed by the sizes and by whether its step is even.
+#pragma once
+
+#include "panels.hpp"
+
+namespace hornbook {
+inline namespace HORNBOOK_LEVEL {
+
+// A panel's sums that are not finished yet: of step t, from column j on, `count` vectors.
+template <class Real> struct Waiting {
+    alignas(64) Real sums[(PanelVectors<Real> + 1) * Lanes<Real>];
+    Size t = 0, j = 0, count = 0;
+};
+
+// for t in range(steps): finish(t)(j, (x(t) @ w)[j : j+Lanes]) for all columns, a vector at a time
+//
+// x(t) may be what finish(t - 1) made of its sums. Behind the last column the sums are zeros.
+template <class Real, class X, class Finish> class Recurrence {
+  public:
+    Recurrence(const Real* w, const Panels<Real>& shape, X x, Finish finish)
+        : w_(w), shape_(shape), x_(x), finish_(finish) {}
+
+    void run(Size steps) {
+        constexpr Size wide = PanelVectors<Real> * lanes;
+        const Size last = std::max<Size>(shape_.panels, 1) - 1;
+        for (Size t = 0; t < steps; ++t) {
+            const Real* const x = x_(t);
+            if (t % 2 == 0) {
+                Size ready = last > 0 ? shape_.rows - wide : 0;  // numbers of x that do not wait
+                for (Size p = 0; p < last; ++p, ready = shape_.rows)
+                    add_panel<PanelVectors<Real>, 0, true>(t, x, p, ready);
+                add_last<true>(t, x, last, ready);
+            } else {
+                add_last<false>(t, x, last, last * wide);
+                for (Size p = last - 1; p >= 0; --p)
+                    add_panel<PanelVectors<Real>, 0, false>(t, x, p, shape_.rows);
+            }
+        }
+        finish_late(0);
+    }
+
+  private:
+    static constexpr int lanes = Lanes<Real>, G = Group<Real>;
+
+    const Real* const w_;
+    const Panels<Real>& shape_;
+    const X x_;
+    const Finish finish_;
+    Waiting<Real> late_;
+
+    __attribute__((noinline)) void finish_late(Size from) const {
+        const auto finish = finish_(late_.t);
+        for (Size i = from; i < late_.count; ++i) finish(late_.j + i * lanes, load(late_.sums + i * lanes));
+    }
+
+    // The last panel, and the tail beside it.
+    template <bool upward> HORNBOOK_INLINE void add_last(Size t, const Real* x, Size p, Size ready) {
+        constexpr std::make_integer_sequence<int, PanelVectors<Real> + 1> widths{};
+        if (shape_.tail == 0) return add_width<0, upward>(t, x, p, ready, widths);
+        if (shape_.tail == Half<Real>) return add_width<Half<Real>, upward>(t, x, p, ready, widths);
+        if constexpr (Quarter<Real> < Half<Real>) add_width<Quarter<Real>, upward>(t, x, p, ready, widths);
+    }
+    template <int N, bool upward, int... C>
+    HORNBOOK_INLINE void add_width(Size t, const Real* x, Size p, Size ready,
+                                   std::integer_sequence<int, C...>) {
+        const Size vectors = shape_.vectors(p);
+        (void)((vectors == C && (add_panel<C, N, upward>(t, x, p, ready), true)) || ...);
+    }
+
+    // The sums of panel p, read from its last row on or from its first; what waits is finished meanwhile, at
+    // the latest when the first `ready` rows have been read.
+    //
+    // The loop is short of loads: a group of x is loaded at once, and the tails of its rows, which lie one
+    // after the other, are taken as whole vectors. A fused multiply-add takes four cycles: where registers
+    // allow it, even and odd rows have their own accumulators, for a narrow panel alone would wait for it.
+    template <int Width, int Tail, bool upward>
+    HORNBOOK_INLINE void add_panel(Size t, const Real* x, Size p, Size ready) {
+        constexpr int tails_of_group = G * Tail / lanes, narrow_ = Tail > 0 ? Tail : lanes;
+        constexpr int sets = 2 * Width + tails_of_group + 2 <= Registers ? 2 : 1;
+        constexpr std::make_integer_sequence<int, G> rows{};
+        constexpr std::make_integer_sequence<int, tails_of_group> tails{};
+        const Real *const panel = w_ + shape_.offset(p), *const tail = w_ + shape_.tail_offset();
+        Vec<Real> sum[sets][Width > 0 ? Width : 1] = {}, beside[Tail > 0 ? tails_of_group : 1] = {};
+        Vec<Real, narrow_> end{};
+
+        const auto add = [&](Size k, int set, Vec<Real> xk) __attribute__((always_inline)) {
+            HORNBOOK_UNROLL
+            for (int c = 0; c < Width; ++c)
+                sum[set][c] = fma(xk, load(panel + (k * Width + c) * lanes), sum[set][c]);
+        };
+        const Size depth = shape_.rows, whole = depth / G * G;
+        const auto add_group = [&](Size done) __attribute__((always_inline)) {
+            const Size k = upward ? whole - G - done : done;
+            const Vec<Real> xs = repeat<Real>(x + k);
+            each(rows, [&](auto r) __attribute__((always_inline)) {
+                add(k + r, r % sets, spread<Real, lanes, r * lanes>(xs));
+            });
+            each(tails, [&](auto v) __attribute__((always_inline)) {
+                beside[v] =
+                    fma(spread<Real, narrow_, v * lanes>(xs), load(tail + k * Tail + v * lanes), beside[v]);
+            });
+        };
+        const auto add_rest = [&]() __attribute__((always_inline)) {
+            for (Size k = whole; k < depth; ++k) {
+                const Vec<Real> xk = broadcast(x[k]);
+                add(k, 0, xk);
+                if (Tail > 0)
+                    end = fma(narrow<Real, narrow_, lanes>(xk), load<Real, narrow_>(tail + k * Tail), end);
+            }
+        };
+
+        if (upward) ready -= depth - whole;
+        const Size early = std::min(late_.count, std::max<Size>(ready, 0) / G);
+        if (early == 0 && late_.count > 0) finish_late(0);
+        if (upward) add_rest();
+        const auto finish = finish_(late_.t);
+        const Size j = late_.j;
+        Size done = 0;
+        for (Size i = 0; i < early; ++i, done += G) {
+            add_group(done);
+            finish(j + i * lanes, load(late_.sums + i * lanes));
+        }
+        if (early > 0 && early < late_.count) finish_late(early);
+        for (; done < whole; done += G) add_group(done);
+        if (!upward) add_rest();
+
+        HORNBOOK_UNROLL
+        for (int c = 0; c < Width; ++c)
+            store(late_.sums + c * lanes, sets == 2 ? sum[0][c] + sum[sets - 1][c] : sum[0][c]);
+        each(tails, [&](auto v) { end += fold<Real, narrow_, lanes>(beside[v]); });
+        if constexpr (Tail > 0) store(late_.sums + Width * lanes, widen<Real, lanes, Tail>(end));
+        late_.t = t, late_.j = shape_.first(p) * lanes, late_.count = Width + (Tail > 0);
+    }
+};
+
+// out = start + x @ w (start null: zeros), in whole vectors
+template <class Real>
+void multiply_row(Real* out, const Real* start, const Real* x, const Real* w, const Panels<Real>& shape) {
+    const auto finish = [=](Size j, Vec<Real> sum) __attribute__((always_inline)) {
+        store(out + j, start ? load(start + j) + sum : sum);
+    };
+    Recurrence(w, shape, [=](Size) { return x; }, [=](Size) { return finish; }).run(1);
+}
+
+}  // namespace HORNBOOK_LEVEL
+}  // namespace hornbook
