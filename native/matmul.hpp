@@ -5,7 +5,7 @@
 //
 // out = bias + a @ b serves the output layer and the gradient of h, out = a.T @ b the gradients of W and V,
 // where the sum runs over time. The order of every sum is fixed by the sizes alone. What is recurrent is in
-// recurrent.hpp.
+// row_products.hpp.
 #pragma once
 
 #include "panels.hpp"
@@ -15,9 +15,9 @@ inline namespace HORNBOOK_LEVEL {
 
 inline constexpr int BlockVectors = Registers == 32 ? 4 : 2;
 
-// Rows of accumulators that fit beside C vectors of b and a broadcast. Where a block is one vector wide, each
-// row is a load for a multiplication, and only many of them keep the multipliers busy.
-constexpr int rows_for(int C) { return C == 1 ? 14 : std::min(BlockRows, (Registers - 1 - C) / C); }
+// Rows of accumulators that fit beside C vectors of b and a broadcast. Where a block is one vector wide, only
+// many rows keep the multipliers busy: as many as fit 16 registers.
+constexpr int rows_for(int C) { return C == 1 ? 16 - 2 : std::min(BlockRows, (Registers - 1 - C) / C); }
 
 // out (R, C·N) = bias + a @ b            (Turned: a.T @ b)
 //

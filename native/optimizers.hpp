@@ -30,19 +30,27 @@ template <class Real> int64_t count_beyond(const Real* g, Size n, Real limit) {
     return count;
 }
 
-// m += g * g; theta -= rate * g / np.sqrt(m + 1e-8)         (SGD: theta -= rate * g)
-//
-// Entries beyond the limit are rare: they are counted only where the largest is one of them.
-// `finite`: the memory is known to be.
-template <class Real, Optimizer optimizer, bool clip, bool measure, bool finite>
-void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restrict g_, Size n, Real rate,
-          Real limit, Measured& measured) {
-    const Vec<Real> top = broadcast(limit), eta = broadcast(rate), epsilon = broadcast(Real(1e-8));
+// What is to be known of a stretch of the gradient. Entries beyond the limit are rare: they are counted only
+// where the largest is one of them.
+template <class Real> void measure(const Real* g, Size n, Real limit, Measured& measured) {
     Vec<Real> squares{}, largest{};
     for (Size i = 0; i < n; i += Lanes<Real>) {
+        const Vec<Real> x = load(g + i);
+        squares = fma(x, x, squares), largest = max(largest, absolute<Real>(x));
+    }
+    measured.squares += double(reduce_add<Real>(squares));
+    if (reduce_max<Real>(largest) > limit) measured.beyond += count_beyond(g, n, limit);
+}
+
+// m += g * g; theta -= rate * g / np.sqrt(m + 1e-8)         (SGD: theta -= rate * g)
+//
+// `finite`: the memory is known to stay so.
+template <class Real, Optimizer optimizer, bool clip, bool finite>
+void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restrict g_, Size n, Real rate,
+          Real limit) {
+    const Vec<Real> top = broadcast(limit), eta = broadcast(rate), epsilon = broadcast(Real(1e-8));
+    for (Size i = 0; i < n; i += Lanes<Real>) {
         Vec<Real> g = load(g_ + i);
-        if constexpr (measure) squares = fma(g, g, squares);
-        if constexpr (measure && clip) largest = max(largest, absolute<Real>(g));
         if constexpr (clip) g = max(-top, min(top, g));
         if constexpr (optimizer == Optimizer::adagrad) {
             const Vec<Real> memory = fma(g, g, load(m + i));
@@ -52,28 +60,15 @@ void step(Real* theta, const Real* from, Real* __restrict m, const Real* __restr
             store(theta + i, fma(-eta, g, load(from + i)));
         }
     }
-    if constexpr (measure) measured.squares += double(reduce_add<Real>(squares));
-    if constexpr (measure && clip)
-        if (reduce_max<Real>(largest) > limit) measured.beyond += count_beyond(g_, n, limit);
 }
 
-template <class Real>
-using Step = void (*)(Real*, const Real*, Real*, const Real*, Size, Real, Real, Measured&);
+template <class Real> using Step = void (*)(Real*, const Real*, Real*, const Real*, Size, Real, Real);
 
-namespace detail {
-template <class Real, Optimizer optimizer, int... Bits>
-Step<Real> pick_step(int bits, std::integer_sequence<int, Bits...>) {
-    static constexpr Step<Real> table[] = {
-        step<Real, optimizer, bool(Bits & 4), bool(Bits & 2), bool(Bits & 1)>...};
-    return table[bits];
-}
-}  // namespace detail
-
-template <class Real> Step<Real> choose_step(Optimizer optimizer, bool clip, bool measure, bool finite) {
-    constexpr std::make_integer_sequence<int, 8> all{};
-    const int bits = 4 * clip + 2 * measure + finite;
-    return optimizer == Optimizer::sgd ? detail::pick_step<Real, Optimizer::sgd>(bits, all)
-                                       : detail::pick_step<Real, Optimizer::adagrad>(bits, all);
+template <class Real> Step<Real> choose_step(Optimizer optimizer, bool clip, bool finite) {
+    constexpr auto sgd = Optimizer::sgd, adagrad = Optimizer::adagrad;
+    if (optimizer == sgd) return clip ? step<Real, sgd, true, true> : step<Real, sgd, false, true>;
+    if (clip && finite) return step<Real, adagrad, true, true>;
+    return clip ? step<Real, adagrad, true, false> : step<Real, adagrad, false, false>;
 }
 
 }  // namespace HORNBOOK_LEVEL

@@ -3,7 +3,8 @@
 //
 //   rows, columns   of the matrix     full   whole vectors in a row     panels  of `width` lanes
 //   tail   lanes of the narrow vector that ends a row (0: none)
-//   strip  StripRows rows of one panel, or more of the tail: one contiguous block, a tile of gradient
+//   strip  as many rows of a panel or of the tail as StripSize numbers hold: one contiguous block, a tile of
+//          gradient
 //
 // The last columns that do not fill half a vector are kept in a narrower one: at H = 100 a row is 6 vectors
 // and 4 lanes, not 7 vectors, which saves a tenth of the memory (W stays nearer to L1) and half a vector of
@@ -29,8 +30,9 @@ template <class Real> inline constexpr int Quarter = std::max<int>(Lanes<Real> /
 // keep the multipliers busy, eight vectors, or two sets of four.
 template <class Real> inline constexpr int PanelVectors = 32 / int(sizeof(Real));
 
-// The most rows of a block of a product, the rows of a strip (whole vectors when turned, and as many as whole
-// blocks have when its gradient is computed), and the most numbers in a strip.
+// The most rows of a block of a product that is two vectors wide or more, the rows of the widest strips
+// (whole vectors when turned, and as many as whole blocks have when its gradient is computed), and the most
+// numbers in a strip.
 inline constexpr int BlockRows = Registers == 32 ? 8 : 6;
 template <class Real> inline constexpr int StripRows = std::lcm(Lanes<Real>, BlockRows);
 template <class Real> inline constexpr int StripSize = PanelVectors<Real> * Lanes<Real> * StripRows<Real>;
@@ -93,8 +95,8 @@ template <class Real> struct Panels {
         each_run([&](Size to, Size from, Size n) { std::copy_n(panel + from, n, flat + to); });
     }
 
-    // Calls visit(first row, rows, first column, columns, place, row stride) for every strip: StripRows
-    // rows (fewer at the end) of one panel; of the tail as many vectors of rows as fill a strip.
+    // Calls visit(first row, rows, first column, columns, place, row stride) for every strip: a multiple of
+    // StripRows rows of a panel, of whole vectors of rows of the tail, as many as StripSize numbers hold.
     template <class Visit> void each_strip(Visit visit) const {
         for (Size p = 0; p < panels + (tail > 0); ++p) {
             const bool last = p == panels;

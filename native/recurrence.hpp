@@ -8,7 +8,7 @@
 #include "cells.hpp"
 #include "layout.hpp"
 #include "matmul.hpp"
-#include "recurrent.hpp"
+#include "row_products.hpp"
 #include "softmax.hpp"
 
 namespace hornbook {
@@ -21,14 +21,14 @@ void read_steps(const Weights<Cell>& weights, const uint32_t* x, Size steps, con
     using Real = typename Cell::Real;
     static_assert(Cell::gates == 1);  // a column of W is a unit
     const Layout<Cell>& at = weights.at;
-    const Real *U = weights.block + at.U, *b = weights.block + at.b;
-    const Size ldg = at.ldg, ldh = at.ldh;
-    const auto finish = [=](Size t) {
-        return [b, u = U + x[t] * ldg, to = next + t * ldh](Size j, Vec<Real> v)
+    const Real* const b = weights.block + at.b;
+    const Size ldh = at.ldh;
+    const auto finish = [=, &weights](Size t) {
+        return [b, u = weights.row_of_u(x[t]), to = next + t * ldh](Size j, Vec<Real> v)
                    __attribute__((always_inline)) { store(to + j, Cell::step(load(u + j), load(b + j), v)); };
     };
     const Real* const W = weights.block + at.W;
-    Recurrence(W, at.w, [=](Size t) { return h + t * ldh; }, finish).run(steps);
+    RowProducts(W, at.w, [=](Size t) { return h + t * ldh; }, finish).run(steps);
 }
 
 template <class Cell> class Window {
@@ -113,20 +113,20 @@ template <class Cell> class Window {
   private:
     // for t in reversed(range(T)): da[t] = cell'(dh[t+1] + da[t+1] @ W.T), the last without a product
     void step_back(const Weights<Cell>& weights) {
-        const Real *dh_ = dh, *h_ = h;
-        Real* const da_ = da;
+        const Real *dh_first = dh + at.ldh, *h_first = h + at.ldh;
+        Real* const da_first = da;
         const Size ldh = at.ldh, ldg = at.ldg;
         const auto finish = [=](Size t) {
-            return [dh_t = dh_ + (t + 1) * ldh, h_t = h_ + (t + 1) * ldh,
-                    to = da_ + t * ldg](Size j, Vec<Real> v) __attribute__((always_inline)) {
+            return [dh_t = dh_first + t * ldh, h_t = h_first + t * ldh,
+                    to = da_first + t * ldg](Size j, Vec<Real> v) __attribute__((always_inline)) {
                 store(to + j, Cell::step_back(load(dh_t + j) + v, load(h_t + j)));
             };
         };
         const Size last = T - 1;
         for (Size j = 0; j < ldg; j += Lanes<Real>) finish(last)(j, Vec<Real>{});
         const Real* const Wt = weights.turned + at.Wt;
-        Recurrence(
-            Wt, at.w_turned, [=](Size back) { return da_ + (last - back) * ldg; },
+        RowProducts(
+            Wt, at.w_turned, [=](Size back) { return da_first + (last - back) * ldg; },
             [=](Size back) { return finish(last - back - 1); })
             .run(last);
     }

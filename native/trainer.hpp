@@ -46,16 +46,15 @@ template <class Cell> class Trainer {
 
     // One update at characters ids[start : start+T+1]; where it stops, nothing has changed. The
     // gradient's norm is measured on demand.
-    template <class Id> Stop update(const Id* ids, Size N, double rate, bool measure, Record& record) {
-        measures_ = measure;
+    template <class Id> Stop update(const Id* ids, Size N, double rate, bool measured, Record& record) {
         const Size T = window_.T, lap = progress.update % ((N - 1) / T);
         const Id* text = ids + lap * T;
         // The text was checked; should another thread write to it meanwhile, the ids read here stay inside
         // the vocabulary all the same.
-        const uint32_t most = uint32_t(at.K - 1);
+        const uint32_t last = uint32_t(at.K - 1);
         for (Size t = 0; t < T; ++t)
-            window_.x[t] = std::min(uint32_t(text[t]), most),
-            window_.y[t] = std::min(uint32_t(text[t + 1]), most);
+            window_.x[t] = std::min(uint32_t(text[t]), last),
+            window_.y[t] = std::min(uint32_t(text[t + 1]), last);
         if (lap == 0)
             std::fill_n(static_cast<Real*>(window_.h), at.ldh, Real(0));
         else
@@ -68,8 +67,9 @@ template <class Cell> class Trainer {
         const double da_total = window_.go_back(weights, nullptr);
 
         window_.link_symbols();
-        const bool done = is_safe(da_total) && settings.clip != Clip::norm ? step_fused(Real(rate), record)
-                                                                           : step_apart(Real(rate), record);
+        const bool done = is_safe(da_total) && settings.clip != Clip::norm
+                              ? step_fused(Real(rate), measured, record)
+                              : step_apart(Real(rate), measured, record);
         window_.unlink_symbols();
         if (!done) return Stop::gradient;
         commit(record);
@@ -87,7 +87,7 @@ template <class Cell> class Trainer {
   private:
     Buffer<Real> gradients_, tile_;  // (at.size,) used where the norm must be known first; one tile
     Window<Cell> window_;
-    bool best_pending_ = false, measures_ = false;
+    bool best_pending_ = false;
 
     // Every entry of every gradient is a sum of products of states, d_o and da, so none exceeds
     //     max|h| * max(Σ |da|, T * scale)     with |h| <= 1 but for the first state, |d_o| <= scale
@@ -102,7 +102,8 @@ template <class Cell> class Trainer {
     }
 
     bool clips() const { return settings.clip == Clip::value; }
-    // Squares of what is clipped below 1e12 do not add up to infinity in any number of updates.
+    // Squares of what is clipped below 1e12 do not add up to infinity in any number of updates: to a sum 2^54
+    // times their size they add nothing.
     bool stays_finite() const { return clips() && settings.limit < 1e12; }
 
     // The smooth loss after this update, and the block the step starts from.
@@ -122,25 +123,27 @@ template <class Cell> class Trainer {
         return weights.block;
     }
 
-    // Each tile's gradient is clipped and applied while it is in L1.
-    bool step_fused(Real rate, Record& record) {
-        const Real* from = smooth(record);
-        const Step<Real> step = choose_step<Real>(settings.optimizer, clips(), measures_, stays_finite());
+    // Each tile's gradient is measured where that was asked for, clipped and applied while it is in L1.
+    bool step_fused(Real rate, bool measured, Record& record) {
+        const Real *from = smooth(record), *g = tile_;
+        const Step<Real> step = choose_step<Real>(settings.optimizer, clips(), stays_finite());
+        const Real limit = clips() ? Real(settings.limit) : std::numeric_limits<Real>::infinity();
         Measured sums;
         each_tile(window_, [&](const Tile& tile) {
             gradient_of(static_cast<Real*>(tile_), tile, window_);
-            step(weights.block + tile.offset, from + tile.offset, memory + tile.offset, tile_, tile.count,
-                 rate, Real(settings.limit), sums);
+            if (measured) measure(g, tile.count, limit, sums);
+            step(weights.block + tile.offset, from + tile.offset, memory + tile.offset, g, tile.count, rate,
+                 limit);
             turn_tile(weights, tile);
         });
-        record.norm = measures_ ? std::sqrt(sums.squares) : NAN;
-        record.clipped = measures_ ? sums.beyond : -1;
+        record.norm = measured ? std::sqrt(sums.squares) : NAN;
+        record.clipped = measured ? sums.beyond : -1;
         return true;
     }
 
     // All gradients first, then their norm, then the step: where clipping needs the norm, or where it may not
     // be finite.
-    bool step_apart(Real rate, Record& record) {
+    bool step_apart(Real rate, bool measured, Record& record) {
         each_tile(window_, [&](const Tile& tile) { gradient_of(gradients_ + tile.offset, tile, window_); });
         double factor = 1;
         int64_t beyond = 0;
@@ -148,17 +151,16 @@ template <class Cell> class Trainer {
         if (!std::isfinite(norm)) return false;
         const Real* from = smooth(record);
         if (settings.clip == Clip::norm && norm > settings.limit) factor = settings.limit / norm, beyond = 1;
-        const Step<Real> step = choose_step<Real>(settings.optimizer, clips(), false, stays_finite());
-        Measured unused;
+        const Step<Real> step = choose_step<Real>(settings.optimizer, clips(), stays_finite());
         each_tile(window_, [&](const Tile& tile) {
             Real* g = gradients_ + tile.offset;
             for (Size i = 0; factor != 1 && i < tile.count; ++i) g[i] *= Real(factor);
             step(weights.block + tile.offset, from + tile.offset, memory + tile.offset, g, tile.count, rate,
-                 Real(settings.limit), unused);
+                 Real(settings.limit));
             turn_tile(weights, tile);
         });
-        record.norm = measures_ ? norm : NAN;
-        record.clipped = measures_ ? beyond : -1;
+        record.norm = measured ? norm : NAN;
+        record.clipped = measured ? beyond : -1;
         return true;
     }
 

@@ -67,11 +67,15 @@ class Trial:
         if seconds > left / 10:
             return seconds
         rates, enough = np.zeros(MOST), max(TRIAL, THOROUGH * left)
-        first = timed(lambda n: self.engine.advance(rates[:n]), 1)
+
+        def advance(updates: int) -> object:
+            return self.engine.advance(rates[:updates], self.training.log_every)
+
+        first = timed(advance, 1)
         if first <= enough:
-            return cost(lambda n: self.engine.advance(rates[:n]), enough)[1]
+            return cost(advance, enough)[1]
         again = first < left / DISTURBED
-        return min(first, timed(lambda n: self.engine.advance(rates[:n]), 1)) if again else first
+        return min(first, timed(advance, 1)) if again else first
 
     @cached_property
     def reading(self) -> tuple[float, float]:

@@ -158,6 +158,22 @@ def test_split_anywhere_is_the_same_to_the_bit(level, dtype, kind):
     assert same(again.get_state(), whole.get_state())
 
 
+@every_dtype
+@pytest.mark.parametrize("clip", ["value", "norm", "none"])
+@pytest.mark.parametrize("optimizer", ["adagrad", "sgd"])
+def test_which_gradients_are_measured_changes_no_bit(level, dtype, optimizer, clip):
+    flat, ids, rates = parameters(dtype=dtype), text(), np.full(30, 0.02)
+    states = []
+    for every in (1, 3, 2**63 - 1):
+        settings = {"optimizer": optimizer, "clip": clip, "clip_limit": 0.1}
+        core = start(make(level, dtype, **settings), flat, memories=int(optimizer == "adagrad"))
+        for part in (rates[:7], rates[7:8], rates[8:]):
+            core.advance(ids, part, every)
+        states.append(core.get_state())
+    assert same(states[0], states[1])
+    assert same(states[0], states[2])
+
+
 @pytest.mark.parametrize("H_", [1, 2, 4, 5, 9, 16, 17, 100, 129])
 @pytest.mark.parametrize("K_", [2, 9, 65, 300])
 @every_dtype

@@ -88,9 +88,9 @@ class Reading(NamedTuple):
 
 class Advance(NamedTuple):
     """What `advance` gives for the m updates it made: of each, loss and smooth loss in nats summed
-    over T, the norm of the gradient before clipping, and the entries that clipping changed (NaN, and
-    less than 0, where nobody asked for them); `stopped` is empty, or names what was not finite (`loss` or
-    `gradient`) in the update that was not made."""
+    over T, the norm of the gradient before clipping, and the entries that clipping changed (which may be
+    NaN, and less than 0, where nobody asked for them); `stopped` is empty, or names what was not finite
+    (`loss` or `gradient`) in the update that was not made."""
 
     losses: Floats  # (m,)
     smooth_losses: Floats  # (m,)
@@ -132,8 +132,9 @@ class Engine(Protocol):
 
     def advance(self, rates: Floats, measure_every: int = 1) -> Advance:
         """Make one update for each learning rate in `rates` (n,), or fewer where one is not finite;
-        that one changes nothing. Asking for n in parts gives the same bits. The gradient need be measured
-        only in updates whose number is a multiple of `measure_every`, and in the n-th."""
+        that one changes nothing. Asking for n in parts gives the same bits, but for which gradients
+        are measured: that need be done only in updates whose number is a multiple of `measure_every`, and in
+        the n-th."""
 
     def read(self, x: Integers, y: Integers, state: Array) -> Reading:
         """Read x (n, M), predict y (n, M), from a state (L, S, M, H). Reading on from the state that

@@ -1,6 +1,6 @@
 // x @ w for one x after another, where each is made of the product before it: the recurrence.
 //
-//   C  vectors of a panel     N  lanes of the tail beside it (0: none)     G  rows that are added at once
+//   Width  vectors of a panel     Tail  lanes of the tail beside it (0: none)     G  rows added at once
 //   depth  rows of w, the length of the sums
 //
 // A weight matrix is read once a time step. Reading it alternately from its first panel's last row on and
@@ -9,7 +9,7 @@
 // step or of the next: beside each group of rows one vector of them is finished. What a state is made of
 // (tanh) is a long chain of operations; like this the multiplications run beside it and not after it.
 //
-// The order of every sum is fixed by the sizes and by whether its step is even.
+// At one level of processor the order of every sum is fixed by the sizes and by whether its step is even.
 #pragma once
 
 #include "panels.hpp"
@@ -25,10 +25,11 @@ template <class Real> struct Waiting {
 
 // for t in range(steps): finish(t)(j, (x(t) @ w)[j : j+Lanes]) for all columns, a vector at a time
 //
-// x(t) may be what finish(t - 1) made of its sums. Behind the last column the sums are zeros.
-template <class Real, class X, class Finish> class Recurrence {
+// x(t) may be what finish(t - 1) made of its sums, number i of column i; w is square where there is more than
+// one step. Behind the last column the sums are zeros.
+template <class Real, class X, class Finish> class RowProducts {
   public:
-    Recurrence(const Real* w, const Panels<Real>& shape, X x, Finish finish)
+    RowProducts(const Real* w, const Panels<Real>& shape, X x, Finish finish)
         : w_(w), shape_(shape), x_(x), finish_(finish) {}
 
     void run(Size steps) {
@@ -47,7 +48,7 @@ template <class Real, class X, class Finish> class Recurrence {
                     add_panel<PanelVectors<Real>, 0, false>(t, x, p, shape_.rows);
             }
         }
-        finish_late(0);
+        if (late_.count > 0) finish_late(0);
     }
 
   private:
@@ -68,14 +69,15 @@ template <class Real, class X, class Finish> class Recurrence {
     template <bool upward> HORNBOOK_INLINE void add_last(Size t, const Real* x, Size p, Size ready) {
         constexpr std::make_integer_sequence<int, PanelVectors<Real> + 1> widths{};
         if (shape_.tail == 0) return add_width<0, upward>(t, x, p, ready, widths);
-        if (shape_.tail == Half<Real>) return add_width<Half<Real>, upward>(t, x, p, ready, widths);
+        if constexpr (Half<Real> < lanes)
+            if (shape_.tail == Half<Real>) return add_width<Half<Real>, upward>(t, x, p, ready, widths);
         if constexpr (Quarter<Real> < Half<Real>) add_width<Quarter<Real>, upward>(t, x, p, ready, widths);
     }
-    template <int N, bool upward, int... C>
+    template <int Tail, bool upward, int... Widths>
     HORNBOOK_INLINE void add_width(Size t, const Real* x, Size p, Size ready,
-                                   std::integer_sequence<int, C...>) {
+                                   std::integer_sequence<int, Widths...>) {
         const Size vectors = shape_.vectors(p);
-        (void)((vectors == C && (add_panel<C, N, upward>(t, x, p, ready), true)) || ...);
+        (void)((vectors == Widths && (add_panel<Widths, Tail, upward>(t, x, p, ready), true)) || ...);
     }
 
     // The sums of panel p, read from its last row on or from its first; what waits is finished meanwhile, at
@@ -86,13 +88,13 @@ template <class Real, class X, class Finish> class Recurrence {
     // allow it, even and odd rows have their own accumulators, for a narrow panel alone would wait for it.
     template <int Width, int Tail, bool upward>
     HORNBOOK_INLINE void add_panel(Size t, const Real* x, Size p, Size ready) {
-        constexpr int tails_of_group = G * Tail / lanes, narrow_ = Tail > 0 ? Tail : lanes;
+        constexpr int tails_of_group = G * Tail / lanes, end_lanes = Tail > 0 ? Tail : lanes;
         constexpr int sets = 2 * Width + tails_of_group + 2 <= Registers ? 2 : 1;
         constexpr std::make_integer_sequence<int, G> rows{};
         constexpr std::make_integer_sequence<int, tails_of_group> tails{};
         const Real *const panel = w_ + shape_.offset(p), *const tail = w_ + shape_.tail_offset();
         Vec<Real> sum[sets][Width > 0 ? Width : 1] = {}, beside[Tail > 0 ? tails_of_group : 1] = {};
-        Vec<Real, narrow_> end{};
+        Vec<Real, end_lanes> end{};
 
         const auto add = [&](Size k, int set, Vec<Real> xk) __attribute__((always_inline)) {
             HORNBOOK_UNROLL
@@ -108,7 +110,7 @@ template <class Real, class X, class Finish> class Recurrence {
             });
             each(tails, [&](auto v) __attribute__((always_inline)) {
                 beside[v] =
-                    fma(spread<Real, narrow_, v * lanes>(xs), load(tail + k * Tail + v * lanes), beside[v]);
+                    fma(spread<Real, end_lanes, v * lanes>(xs), load(tail + k * Tail + v * lanes), beside[v]);
             });
         };
         const auto add_rest = [&]() __attribute__((always_inline)) {
@@ -116,7 +118,8 @@ template <class Real, class X, class Finish> class Recurrence {
                 const Vec<Real> xk = broadcast(x[k]);
                 add(k, 0, xk);
                 if (Tail > 0)
-                    end = fma(narrow<Real, narrow_, lanes>(xk), load<Real, narrow_>(tail + k * Tail), end);
+                    end =
+                        fma(narrow<Real, end_lanes, lanes>(xk), load<Real, end_lanes>(tail + k * Tail), end);
             }
         };
 
@@ -138,7 +141,7 @@ template <class Real, class X, class Finish> class Recurrence {
         HORNBOOK_UNROLL
         for (int c = 0; c < Width; ++c)
             store(late_.sums + c * lanes, sets == 2 ? sum[0][c] + sum[sets - 1][c] : sum[0][c]);
-        each(tails, [&](auto v) { end += fold<Real, narrow_, lanes>(beside[v]); });
+        each(tails, [&](auto v) { end += fold<Real, end_lanes, lanes>(beside[v]); });
         if constexpr (Tail > 0) store(late_.sums + Width * lanes, widen<Real, lanes, Tail>(end));
         late_.t = t, late_.j = shape_.first(p) * lanes, late_.count = Width + (Tail > 0);
     }
@@ -150,7 +153,7 @@ void multiply_row(Real* out, const Real* start, const Real* x, const Real* w, co
     const auto finish = [=](Size j, Vec<Real> sum) __attribute__((always_inline)) {
         store(out + j, start ? load(start + j) + sum : sum);
     };
-    Recurrence(w, shape, [=](Size) { return x; }, [=](Size) { return finish; }).run(1);
+    RowProducts(w, shape, [=](Size) { return x; }, [=](Size) { return finish; }).run(1);
 }
 
 }  // namespace HORNBOOK_LEVEL
