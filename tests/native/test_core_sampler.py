@@ -77,6 +77,24 @@ def test_the_characters_are_those_that_numpy_draws(level, taste):
     np.testing.assert_allclose(state, state_, atol=1e-12)
 
 
+@pytest.mark.parametrize(("symbols", "units"), [(300, 3), (137, 150), (129, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_so_they_are_in_networks_of_many_panels(level, dtype, symbols, units):
+    rng = np.random.default_rng(9)
+    weights = (rng.standard_normal(truth.size(symbols, units)) * min(0.5, 1.1 / units**0.5)).astype(dtype)
+    state, last = rng.uniform(-0.5, 0.5, (3, units)).astype(dtype), np.array([1, 0, symbols - 1])
+    U, W, b, V, c = truth.views(weights.astype(float), symbols, units).values()
+    h, x, want = state.astype(float), last.copy(), []
+    for _ in range(40):
+        h = np.tanh(U[x] + b + h @ W)
+        x = (h @ V + c).argmax(1)
+        want.append(x)
+    make = level.Sampler32 if dtype == np.float32 else level.Sampler64
+    got = make(symbols, units, weights).sample(state, last, 40, temperature=0.0)
+    assert (got == np.transpose(want)).all()
+    np.testing.assert_allclose(state, h, atol=1e-4 if dtype == np.float32 else 1e-12)
+
+
 @pytest.mark.parametrize("position", [0, 2**64 - 2, 2**64 - 1])
 def test_the_position_carries_over_where_64_bits_end(level, position):
     state, last = begin(1)
