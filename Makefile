@@ -67,7 +67,9 @@ quality: $(READY)
 # The core with AddressSanitizer and UBSan, in an environment of its own, under the tests that call it: all
 # levels, but not 4,437 symbols (they walk the paths of 200 for longer), nor the errors of exp, tanh and log, nor
 # what hundreds of updates come to.
+# Levels that the processor does not have are not built: their code would not run.
 SAN := build/sanitize
+SAN_LEVELS := baseline;avx2$(shell grep -q -w avx512f /proc/cpuinfo 2> /dev/null && echo ';avx512')
 sanitize: export CXX := $(CXX)
 sanitize: export HORNBOOK_REQUIRE_CORE = 1
 sanitize: export LIBRARIES = $(shell $(CXX) -print-file-name=libasan.so) $(shell $(CXX) -print-file-name=libstdc++.so)
@@ -76,7 +78,8 @@ sanitize: export UBSAN_OPTIONS = print_stacktrace=1
 sanitize:
 	$(PYTHON) -m venv $(SAN)
 	$(SAN)/bin/pip install --quiet --disable-pip-version-check '.[test]' \
-	  --config-settings=cmake.define.HORNBOOK_SANITIZE=ON --config-settings=build-dir=build/sanitized
+	  --config-settings=cmake.define.HORNBOOK_SANITIZE=ON --config-settings=build-dir=build/sanitized \
+	  '--config-settings=cmake.define.HORNBOOK_LEVELS=$(SAN_LEVELS)'
 	cd tests && LD_PRELOAD="$$LIBRARIES" ../$(SAN)/bin/python -m pytest -n auto \
 	  -m 'not huge and not packaging' -k 'not 4437 and not bound and not loss_after' native engines/test_engine_*.py \
 	  engines/test_mixed.py

@@ -33,22 +33,12 @@ template <class Real, class X, class Finish> class RowProducts {
         : w_(w), shape_(shape), x_(x), finish_(finish) {}
 
     void run(Size steps) {
-        constexpr Size wide = PanelVectors<Real> * lanes;
-        const Size last = std::max<Size>(shape_.panels, 1) - 1;
-        for (Size t = 0; t < steps; ++t) {
-            const Real* const x = x_(t);
-            if (t % 2 == 0) {
-                Size ready = last > 0 ? shape_.rows - wide : 0;  // numbers of x that do not wait
-                for (Size p = 0; p < last; ++p, ready = shape_.rows)
-                    add_panel<PanelVectors<Real>, 0, true>(t, x, p, ready);
-                add_last<true>(t, x, last, ready);
-            } else {
-                add_last<false>(t, x, last, last * wide);
-                for (Size p = last - 1; p >= 0; --p)
-                    add_panel<PanelVectors<Real>, 0, false>(t, x, p, shape_.rows);
-            }
-        }
+        for (Size t = 0; t < steps; ++t) t % 2 == 0 ? add_step<true>(t) : add_step<false>(t);
         if (late_.count > 0) finish_late(0);
+    }
+    void run_once() {
+        add_step<true>(0);
+        finish_late(0);
     }
 
   private:
@@ -59,6 +49,22 @@ template <class Real, class X, class Finish> class RowProducts {
     const X x_;
     const Finish finish_;
     Waiting<Real> late_;
+
+    template <bool upward> HORNBOOK_INLINE void add_step(Size t) {
+        constexpr Size wide = PanelVectors<Real> * lanes;
+        const Size last = std::max<Size>(shape_.panels, 1) - 1;
+        const Real* const x = x_(t);
+        if constexpr (upward) {
+            Size ready = last > 0 ? shape_.rows - wide : 0;  // numbers of x that do not wait
+            for (Size p = 0; p < last; ++p, ready = shape_.rows)
+                add_panel<PanelVectors<Real>, 0, true>(t, x, p, ready);
+            add_last<true>(t, x, last, ready);
+        } else {
+            add_last<false>(t, x, last, last * wide);
+            for (Size p = last - 1; p >= 0; --p)
+                add_panel<PanelVectors<Real>, 0, false>(t, x, p, shape_.rows);
+        }
+    }
 
     __attribute__((noinline)) void finish_late(Size from) const {
         const auto finish = finish_(late_.t);
@@ -153,7 +159,7 @@ void multiply_row(Real* out, const Real* start, const Real* x, const Real* w, co
     const auto finish = [=](Size j, Vec<Real> sum) __attribute__((always_inline)) {
         store(out + j, start ? load(start + j) + sum : sum);
     };
-    RowProducts(w, shape, [=](Size) { return x; }, [=](Size) { return finish; }).run(1);
+    RowProducts(w, shape, [=](Size) { return x; }, [=](Size) { return finish; }).run_once();
 }
 
 }  // namespace HORNBOOK_LEVEL
