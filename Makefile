@@ -65,9 +65,8 @@ quality: $(READY)
 	$(BIN)/python -m benchmarks.quality $(TEXTS) --minutes 1 15 --classic $(or $(NOVEL),$(firstword $(TEXTS)),-)
 
 # The core with AddressSanitizer and UBSan, in an environment of its own, under the tests that call it: all
-# levels, but not 4,437 symbols (they walk the paths of 200 for longer), nor the errors of exp, tanh and log, nor
-# what hundreds of updates come to.
-# Levels that the processor does not have are not built: their code would not run.
+# levels that the processor has (others are not built), but not 4,437 symbols (they walk the paths of 200 for
+# longer), nor the errors of exp, tanh and log, nor what hundreds of updates come to.
 SAN := build/sanitize
 SAN_LEVELS := baseline;avx2$(shell grep -q -w avx512f /proc/cpuinfo 2> /dev/null && echo ';avx512')
 sanitize: export CXX := $(CXX)

@@ -74,7 +74,8 @@ template <class Cell> class Core {
         return parameters.array;
     }
 
-    // The gradient is measured in the updates whose number is a multiple of `measure_every`, and in the last.
+    // The gradient is measured in the updates whose number is a multiple of `measure_every`, and in the
+    // last that is asked for.
     template <class Id> nb::tuple advance(Array<Id> ids, Array<double> rates, int64_t measure_every) {
         require_vector("ids", ids), require_vector("rates", rates);
         if (Size(ids.size()) < T_ + 1)
