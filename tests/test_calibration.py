@@ -186,8 +186,8 @@ def test_a_rate_at_which_the_network_diverges_is_measured_as_any_other(
     trial, made = Trial(prose, model, training), list[bool]()
     advance = trial.engine.advance
 
-    def watched(rates: Floats) -> Advance:
-        result = advance(rates)
+    def watched(rates: Floats, measure_every: int = 1) -> Advance:
+        result = advance(rates, measure_every)
         made.append(len(result.losses) == len(rates) and not result.stopped)
         return result
 
