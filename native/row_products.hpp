@@ -23,6 +23,57 @@ template <class Real> struct Waiting {
     Size t = 0, j = 0, count = 0;
 };
 
+// The sums of one panel, Width vectors of it and the tail beside, in registers.
+//
+// The loop is short of loads: a group of x is loaded at once, and the tails of its rows, which lie one after
+// the other, are taken as whole vectors. A fused multiply-add takes four cycles: where registers allow it,
+// even and odd rows have their own accumulators, for a narrow panel alone would wait for it.
+template <class Real, int Width, int Tail> class PanelSums {
+  public:
+    HORNBOOK_INLINE PanelSums(const Real* panel, const Real* tail) : panel_(panel), tail_(tail) {}
+
+    // Adds rows k to k + G of the panel, each times its number of x.
+    HORNBOOK_INLINE void add_group(const Real* x, Size k) {
+        const Vec<Real> xs = repeat<Real>(x + k);
+        each(std::make_integer_sequence<int, G>{}, [&](auto r) __attribute__((always_inline)) {
+            add(k + r, r % sets, spread<Real, lanes, r * lanes>(xs));
+        });
+        each(tails, [&](auto v) __attribute__((always_inline)) {
+            const Vec<Real> rows = load(tail_ + k * Tail + v * lanes);
+            tails_[v] = fma(spread<Real, end_lanes, v * lanes>(xs), rows, tails_[v]);
+        });
+    }
+    HORNBOOK_INLINE void add_row(const Real* x, Size k) {
+        const Vec<Real> xk = broadcast(x[k]);
+        add(k, 0, xk);
+        if constexpr (Tail > 0)
+            end_ = fma(narrow<Real, Tail, lanes>(xk), load<Real, Tail>(tail_ + k * Tail), end_);
+    }
+    HORNBOOK_INLINE void store_total(Real* out) {
+        HORNBOOK_UNROLL
+        for (int c = 0; c < Width; ++c)
+            store(out + c * lanes, sets == 2 ? sums_[0][c] + sums_[sets - 1][c] : sums_[0][c]);
+        each(tails, [&](auto v) { end_ += fold<Real, end_lanes, lanes>(tails_[v]); });
+        if constexpr (Tail > 0) store(out + Width * lanes, widen<Real, lanes, Tail>(end_));
+    }
+
+  private:
+    static constexpr int lanes = Lanes<Real>, G = Group<Real>, tails_of_group = G * Tail / lanes;
+    static constexpr int end_lanes = Tail > 0 ? Tail : lanes;
+    static constexpr int sets = 2 * Width + tails_of_group + 2 <= Registers ? 2 : 1;
+    static constexpr std::make_integer_sequence<int, tails_of_group> tails{};
+
+    HORNBOOK_INLINE void add(Size k, int set, Vec<Real> xk) {
+        HORNBOOK_UNROLL
+        for (int c = 0; c < Width; ++c)
+            sums_[set][c] = fma(xk, load(panel_ + (k * Width + c) * lanes), sums_[set][c]);
+    }
+
+    const Real *const panel_, *const tail_;
+    Vec<Real> sums_[sets][Width > 0 ? Width : 1] = {}, tails_[Tail > 0 ? tails_of_group : 1] = {};
+    Vec<Real, end_lanes> end_{};
+};
+
 // for t in range(steps): finish(t)(j, (x(t) @ w)[j : j+Lanes]) for all columns, a vector at a time
 //
 // x(t) may be what finish(t - 1) made of its sums, number i of column i; w is square where there is more than
@@ -33,11 +84,11 @@ template <class Real, class X, class Finish> class RowProducts {
         : w_(w), shape_(shape), x_(x), finish_(finish) {}
 
     void run(Size steps) {
-        for (Size t = 0; t < steps; ++t) t % 2 == 0 ? add_step<true>(t) : add_step<false>(t);
+        for (Size t = 0; t < steps; ++t) add_step(t, t % 2 == 0);
         if (late_.count > 0) finish_late(0);
     }
     void run_once() {
-        add_step<true>(0);
+        add_step(0, true);
         finish_late(0);
     }
 
@@ -50,19 +101,19 @@ template <class Real, class X, class Finish> class RowProducts {
     const Finish finish_;
     Waiting<Real> late_;
 
-    template <bool upward> HORNBOOK_INLINE void add_step(Size t) {
+    HORNBOOK_INLINE void add_step(Size t, bool upward) {
         constexpr Size wide = PanelVectors<Real> * lanes;
         const Size last = std::max<Size>(shape_.panels, 1) - 1;
         const Real* const x = x_(t);
-        if constexpr (upward) {
+        if (upward) {
             Size ready = last > 0 ? shape_.rows - wide : 0;  // numbers of x that do not wait
             for (Size p = 0; p < last; ++p, ready = shape_.rows)
-                add_panel<PanelVectors<Real>, 0, true>(t, x, p, ready);
-            add_last<true>(t, x, last, ready);
+                add_panel<PanelVectors<Real>, 0>(t, x, p, ready, true);
+            add_last(t, x, last, ready, true);
         } else {
-            add_last<false>(t, x, last, last * wide);
+            add_last(t, x, last, last * wide, false);
             for (Size p = last - 1; p >= 0; --p)
-                add_panel<PanelVectors<Real>, 0, false>(t, x, p, shape_.rows);
+                add_panel<PanelVectors<Real>, 0>(t, x, p, shape_.rows, false);
         }
     }
 
@@ -72,67 +123,34 @@ template <class Real, class X, class Finish> class RowProducts {
     }
 
     // The last panel, and the tail beside it.
-    template <bool upward> HORNBOOK_INLINE void add_last(Size t, const Real* x, Size p, Size ready) {
+    HORNBOOK_INLINE void add_last(Size t, const Real* x, Size p, Size ready, bool upward) {
         constexpr std::make_integer_sequence<int, PanelVectors<Real> + 1> widths{};
-        if (shape_.tail == 0) return add_width<0, upward>(t, x, p, ready, widths);
+        if (shape_.tail == 0) return add_width<0>(t, x, p, ready, upward, widths);
         if constexpr (Half<Real> < lanes)
-            if (shape_.tail == Half<Real>) return add_width<Half<Real>, upward>(t, x, p, ready, widths);
-        if constexpr (Quarter<Real> < Half<Real>) add_width<Quarter<Real>, upward>(t, x, p, ready, widths);
+            if (shape_.tail == Half<Real>) return add_width<Half<Real>>(t, x, p, ready, upward, widths);
+        if constexpr (Quarter<Real> < Half<Real>) add_width<Quarter<Real>>(t, x, p, ready, upward, widths);
     }
-    template <int Tail, bool upward, int... Widths>
-    HORNBOOK_INLINE void add_width(Size t, const Real* x, Size p, Size ready,
+    template <int Tail, int... Widths>
+    HORNBOOK_INLINE void add_width(Size t, const Real* x, Size p, Size ready, bool upward,
                                    std::integer_sequence<int, Widths...>) {
         const Size vectors = shape_.vectors(p);
-        (void)((vectors == Widths && (add_panel<Widths, Tail, upward>(t, x, p, ready), true)) || ...);
+        (void)((vectors == Widths && (add_panel<Widths, Tail>(t, x, p, ready, upward), true)) || ...);
     }
 
     // The sums of panel p, read from its last row on or from its first; what waits is finished meanwhile, at
     // the latest when the first `ready` rows have been read.
-    //
-    // The loop is short of loads: a group of x is loaded at once, and the tails of its rows, which lie one
-    // after the other, are taken as whole vectors. A fused multiply-add takes four cycles: where registers
-    // allow it, even and odd rows have their own accumulators, for a narrow panel alone would wait for it.
-    template <int Width, int Tail, bool upward>
-    HORNBOOK_INLINE void add_panel(Size t, const Real* x, Size p, Size ready) {
-        constexpr int tails_of_group = G * Tail / lanes, end_lanes = Tail > 0 ? Tail : lanes;
-        constexpr int sets = 2 * Width + tails_of_group + 2 <= Registers ? 2 : 1;
-        constexpr std::make_integer_sequence<int, G> rows{};
-        constexpr std::make_integer_sequence<int, tails_of_group> tails{};
-        const Real *const panel = w_ + shape_.offset(p), *const tail = w_ + shape_.tail_offset();
-        Vec<Real> sum[sets][Width > 0 ? Width : 1] = {}, beside[Tail > 0 ? tails_of_group : 1] = {};
-        Vec<Real, end_lanes> end{};
-
-        const auto add = [&](Size k, int set, Vec<Real> xk) __attribute__((always_inline)) {
-            HORNBOOK_UNROLL
-            for (int c = 0; c < Width; ++c)
-                sum[set][c] = fma(xk, load(panel + (k * Width + c) * lanes), sum[set][c]);
-        };
-        const Size depth = shape_.rows, whole = depth / G * G;
+    template <int Width, int Tail>
+    HORNBOOK_INLINE void add_panel(Size t, const Real* x, Size p, Size ready, bool upward) {
+        PanelSums<Real, Width, Tail> sums(w_ + shape_.offset(p), w_ + shape_.tail_offset());
+        const Size depth = shape_.rows, whole = depth / G * G, rest = depth - whole;
         const auto add_group = [&](Size done) __attribute__((always_inline)) {
-            const Size k = upward ? whole - G - done : done;
-            const Vec<Real> xs = repeat<Real>(x + k);
-            each(rows, [&](auto r) __attribute__((always_inline)) {
-                add(k + r, r % sets, spread<Real, lanes, r * lanes>(xs));
-            });
-            each(tails, [&](auto v) __attribute__((always_inline)) {
-                beside[v] =
-                    fma(spread<Real, end_lanes, v * lanes>(xs), load(tail + k * Tail + v * lanes), beside[v]);
-            });
-        };
-        const auto add_rest = [&]() __attribute__((always_inline)) {
-            for (Size k = whole; k < depth; ++k) {
-                const Vec<Real> xk = broadcast(x[k]);
-                add(k, 0, xk);
-                if (Tail > 0)
-                    end =
-                        fma(narrow<Real, end_lanes, lanes>(xk), load<Real, end_lanes>(tail + k * Tail), end);
-            }
+            sums.add_group(x, upward ? whole - G - done : done);
         };
 
-        if (upward) ready -= depth - whole;
+        if (upward) ready -= rest;
         const Size early = std::min(late_.count, std::max<Size>(ready, 0) / G);
         if (early == 0 && late_.count > 0) finish_late(0);
-        if (upward) add_rest();
+        for (Size k = whole; upward && k < depth; ++k) sums.add_row(x, k);
         const auto finish = finish_(late_.t);
         const Size j = late_.j;
         Size done = 0;
@@ -142,13 +160,9 @@ template <class Real, class X, class Finish> class RowProducts {
         }
         if (early > 0 && early < late_.count) finish_late(early);
         for (; done < whole; done += G) add_group(done);
-        if (!upward) add_rest();
+        for (Size k = whole; !upward && k < depth; ++k) sums.add_row(x, k);
 
-        HORNBOOK_UNROLL
-        for (int c = 0; c < Width; ++c)
-            store(late_.sums + c * lanes, sets == 2 ? sum[0][c] + sum[sets - 1][c] : sum[0][c]);
-        each(tails, [&](auto v) { end += fold<Real, end_lanes, lanes>(beside[v]); });
-        if constexpr (Tail > 0) store(late_.sums + Width * lanes, widen<Real, lanes, Tail>(end));
+        sums.store_total(late_.sums);
         late_.t = t, late_.j = shape_.first(p) * lanes, late_.count = Width + (Tail > 0);
     }
 };
