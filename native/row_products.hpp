@@ -32,11 +32,16 @@ template <class Real, int Width, int Tail> class PanelSums {
   public:
     HORNBOOK_INLINE PanelSums(const Real* panel, const Real* tail) : panel_(panel), tail_(tail) {}
 
-    // Adds rows k to k + G of the panel, each times its number of x.
-    HORNBOOK_INLINE void add_group(const Real* x, Size k) {
+    // Adds rows k to k + G of the panel, each times its number of x, from the last on where the panel is read
+    // upward: the processor fetches ahead what is read in one direction without a break.
+    HORNBOOK_INLINE void add_group(const Real* x, Size k, bool upward) {
         const Vec<Real> xs = repeat<Real>(x + k);
-        each(std::make_integer_sequence<int, G>{}, [&](auto r) __attribute__((always_inline)) {
-            add(k + r, r % sets, spread<Real, lanes, r * lanes>(xs));
+        each(std::make_integer_sequence<int, G>{}, [&](auto i) __attribute__((always_inline)) {
+            constexpr int last = G - 1 - i;
+            if (upward)
+                add(k + last, i % sets, spread<Real, lanes, last * lanes>(xs));
+            else
+                add(k + i, i % sets, spread<Real, lanes, i * lanes>(xs));
         });
         each(tails, [&](auto v) __attribute__((always_inline)) {
             const Vec<Real> rows = load(tail_ + k * Tail + v * lanes);
@@ -144,7 +149,7 @@ template <class Real, class X, class Finish> class RowProducts {
         PanelSums<Real, Width, Tail> sums(w_ + shape_.offset(p), w_ + shape_.tail_offset());
         const Size depth = shape_.rows, whole = depth / G * G, rest = depth - whole;
         const auto add_group = [&](Size done) __attribute__((always_inline)) {
-            sums.add_group(x, upward ? whole - G - done : done);
+            sums.add_group(x, upward ? whole - G - done : done, upward);
         };
 
         if (upward) ready -= rest;
