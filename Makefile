@@ -96,13 +96,13 @@ $(VENV)/bin/python:
 SOURCES := pyproject.toml native/CMakeLists.txt native/backend.py $(NATIVE) $(VENV)/bin/python
 
 $(READY): $(SOURCES)
-	@echo "setting up .venv: a minute or two"
+	@echo "setting up .venv: two minutes or more, for the core is compiled"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
 # Both at once: each installation compiles the core anew.
 $(READY_DEV): $(SOURCES)
-	@echo "setting up .venv: a minute or two"
+	@echo "setting up .venv: two minutes or more, for the core is compiled"
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY) $@
 

@@ -155,13 +155,14 @@ def last_checkpoint(folder: Path, most: int) -> Saved | None:
         raise RunFolderError(f"{both}; put it back from a copy{ways_on(folder)}") from error
 
 
-def restore(folder: Path, saved: Saved, told: Callable[[str], object]) -> None:
-    """Put the checkpoint before the last in the place of that one where a run goes on from it, and tell this.
-    Raises StorageError."""
+def restore(folder: Path, saved: Saved, told: Callable[[str], object], besides: str = "") -> None:
+    """Put the checkpoint before the last in the place of that one where a run goes on from it, and tell this,
+    with what else there is to say. Raises StorageError."""
     if saved.wrong:
         with storing(folder / LAST):
             (folder / PREVIOUS).replace(folder / LAST)
-        told(f"{saved.wrong}; going on from the checkpoint before it, of update {saved.start.state.update:,}")
+        update = f"{saved.start.state.update:,}"
+        told(f"{saved.wrong}; going on from the checkpoint before it, of update {update}{besides}")
 
 
 def read_checkpoint(path: Path, most: int | None = None) -> Saved:

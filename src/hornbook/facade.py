@@ -29,7 +29,7 @@ from hornbook.markup import for_shell, printable
 from hornbook.model import Model
 from hornbook.plan import Plan
 from hornbook.recorder import Recorder
-from hornbook.remains import damaged_rows
+from hornbook.remains import damaged_checkpoint, damaged_rows
 from hornbook.report.figures import loss_figure, rehearsed
 from hornbook.resuming import check_places, finished
 from hornbook.resuming import resume as resumed
@@ -283,7 +283,7 @@ def completed(run: Run, text: Text | None, told: Callable[[str], object]) -> Run
         with suppress(InputError, StorageError):
             Lock(run.folder).release()
     damage = damaged_rows(run)
-    for sentence in damage:
+    for sentence in [*damage, *damaged_checkpoint(run)]:
         told(sentence)
     return run if damage or (run.folder / FIGURE).exists() else drawn(run, told)
 

@@ -52,6 +52,16 @@ class Further:
         return update + number if text.startswith("+") else number
 
 
+def in_all(run: Run, further: Further, made: int) -> Further:
+    """How much longer, `+N` counted from the updates that a run has made, which may be more than those of the
+    checkpoint that it goes on from. Raises SettingError for fewer than these."""
+    if further.updates is None:
+        return further
+    if further.total(made) < made:
+        raise SettingError(too_few(run, made))
+    return replace(further, updates=further.total(made))
+
+
 def plan_on(
     run: Run,
     text: Text,
@@ -99,14 +109,17 @@ def check_further(run: Run, start: Checkpoint | None, further: Further) -> None:
             f"best, as its `patience` says, and would again; {anew(run)}"
         )
     if further.total(update) <= update:
-        raise SettingError(
-            f"{run.folder} has made {counted(update, 'update')} already; expected more than these"
-        )
+        raise SettingError(too_few(run, update))
     if further.minutes is not None and update >= most_of(run):
         raise SettingError(
             f"{run.folder} has read its text {run.config.training.most_epochs:,.4g} times, as often as a "
             "training by time is to; `updates='+N'` goes on all the same"
         )
+
+
+def too_few(run: Run, made: int) -> str:
+    """What is wrong with a number of updates that a run has made."""
+    return f"{run.folder} has made {counted(made, 'update')} already; expected more than these"
 
 
 def out_of_patience(run: Run, start: Checkpoint) -> bool:

@@ -37,6 +37,7 @@ from hornbook.run_files import (
 )
 from hornbook.runs import Run, row_damage, ways_on
 from hornbook.storage import storing, write_whole
+from hornbook.untrusted import read_tensors
 
 COPY_BLOCK = 1 << 20  # bytes
 CHECKS = {METRICS: check_metric, SAMPLES: check_sample}
@@ -99,12 +100,35 @@ def set_aside(folder: Path, name: str) -> Path | None:
     if not os.path.lexists(path):
         return None
     if name in CHECKS:
-        with path.open("rb") as file:
-            write_whole(aside, iter(partial(file.read, COPY_BLOCK), b""))
+        copy(path, aside)
     else:
         with storing(aside):
             path.rename(aside)
     return aside
+
+
+def copy(path: Path, aside: Path) -> None:
+    """Copy a file, in blocks. Raises StorageError."""
+    with path.open("rb") as file:
+        write_whole(aside, iter(partial(file.read, COPY_BLOCK), b""))
+
+
+def keep_later_best(run: Run, saved: Saved) -> str:
+    """Keep a copy of the best model under a name of its own where a run goes back to a checkpoint before it:
+    it is found again only if the training comes as far. What to say of it, empty where it is no later one or
+    cannot be read. Raises StorageError."""
+    path = run.folder / BEST
+    if not saved.wrong:
+        return ""
+    try:
+        update = int(read_tensors(path, most_bytes(run.config))[1]["best_update"])
+    except (RunFolderError, KeyError, TypeError, ValueError):
+        return ""
+    if update <= saved.start.state.update:
+        return ""
+    aside = free(run.folder, BEST)
+    copy(path, aside)
+    return f"; its best model, of update {update:,}, comes after that and is kept as {aside.name} too"
 
 
 def recorded(folder: Path) -> list[Planned]:
@@ -166,6 +190,18 @@ def damaged_rows(run: Run) -> list[str]:
                 f"hornbook resume {for_shell(run.folder)} --force"
             )
     return wrong
+
+
+def damaged_checkpoint(run: Run) -> list[str]:
+    """What is wrong with the last checkpoint of a finished run, which is whole without it."""
+    try:
+        saved = last_checkpoint(run.folder, most_bytes(run.config))
+    except RunFolderError as error:
+        return [str(error)]
+    if not (saved and saved.wrong):
+        return []
+    before = f"from the checkpoint before it, of update {saved.start.state.update:,}"
+    return [f"{saved.wrong}; the run is whole without it, but goes on for longer {before}"]
 
 
 def rows_at_end(run: Run) -> dict[str, int]:

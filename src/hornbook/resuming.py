@@ -19,7 +19,7 @@ from hornbook.config import LONGEST
 from hornbook.errors import RunFolderError
 from hornbook.events import Checkpoint, Planned
 from hornbook.folders import Place
-from hornbook.lengthening import Further, plan_on, time_left
+from hornbook.lengthening import Further, in_all, plan_on, time_left
 from hornbook.locks import LOCK, Lock, under_way
 from hornbook.markup import counted
 from hornbook.plan import Budget, Plan, total_after
@@ -27,6 +27,7 @@ from hornbook.remains import (
     begin_again,
     check_beginning,
     damaged_rows,
+    keep_later_best,
     kept_plan,
     last_row,
     recorded,
@@ -132,6 +133,7 @@ def resume(
     update = saved.start.state.update if saved else 0
     kept, wrong = kept_plan(run, saved, force)
     steps = [Planned(0, update)] if kept is None else kept
+    further = in_all(run, further, max(update, summary.get("updates", 0) if saved else 0))
     if start and kept is None:
         further = further or time_left(run, start)
     counted = {name: row_count(run.folder / name, saved, force) for name in ROWS}
@@ -142,7 +144,7 @@ def resume(
     go_without(run, lost, rows, plan, told)
     lock.check()  # copies of large files may have taken long
     if saved:
-        restore(run.folder, saved, told)
+        restore(run.folder, saved, told, keep_later_best(run, saved))
     else:
         begin_again(run.folder, told)
     lock.written = cut_back(run, rows, steps, summary)

@@ -319,9 +319,9 @@ def told(config: Config, summary: dict[str, Any]) -> dict[str, object]:
 
 def ways_on(folder: Path) -> str:
     """What can be done with a run that has no whole checkpoint, as the end of a sentence: its best model may
-    be there."""
-    return (
-        f", or go on from its best model: hornbook train TEXT --from {for_shell(folder)}"
-        if (folder / BEST).exists()
-        else ""
-    )
+    be there, and whole."""
+    try:
+        read_tensors(folder / BEST)
+    except RunFolderError:
+        return ""
+    return f", or go on from its best model: hornbook train TEXT --from {for_shell(folder)}"

@@ -15,7 +15,7 @@ import pytest
 
 from hornbook.config import ModelSettings
 from hornbook.engines import ENGINES
-from hornbook.engines.native import ISA_VARIABLE, levels
+from hornbook.engines.native import ISA_VARIABLE, LEVELS, levels
 from hornbook.errors import SettingError
 from hornbook.parameters import count, shapes, views
 from problems import (
@@ -231,4 +231,8 @@ def test_a_level_that_this_machine_does_not_have_is_refused_and_those_it_has_are
     monkeypatch.setenv(ISA_VARIABLE, "abacus")
     known = ", ".join(sorted(levels()))
     with pytest.raises(SettingError, match=f"{ISA_VARIABLE} 'abacus'; the known ones are: {known}"):
+        problem("vanilla", 7, 5, 3).engine("native", "float32")
+    other = next(level for level in LEVELS if level not in levels())
+    monkeypatch.setenv(ISA_VARIABLE, other)
+    with pytest.raises(SettingError, match=f"is {other}, which is not to be had here; expected one of: "):
         problem("vanilla", 7, 5, 3).engine("native", "float32")

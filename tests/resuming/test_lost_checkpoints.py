@@ -6,13 +6,14 @@ import errno
 import json
 import os
 import shutil
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from small_runs import TEXT, Ending, further, killed, start, timeless
 
 import hornbook
-from hornbook import RunFolderError, StorageError
+from hornbook import RunFolderError, SettingError, StorageError
 from hornbook.resuming import finished
 from hornbook.runs import Run
 
@@ -60,6 +61,64 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path)
     assert timeless(again) == timeless(start(tmp_path / "whole"))
 
 
+def with_a_damaged_end(folder: Path, before: int = 10) -> Run:
+    """A finished run of 33 updates whose last checkpoint is damaged, and one of earlier ones whole."""
+    start(folder, Ending(before))
+    run = further(folder)
+    (folder / "last.safetensors").write_bytes(b"nothing")
+    return run
+
+
+def test_more_updates_are_counted_from_those_that_were_made_before_the_checkpoint_was_damaged(tmp_path):
+    run = with_a_damaged_end(tmp_path / "a")
+    told = []
+    longer = further(run.folder, updates="+5", told=told.append)
+    assert "of update 10" in told[0]
+    whole = start(tmp_path / "whole", updates=38)
+    assert longer.summary["updates"] == 38
+    for name in ("best.safetensors", "samples.jsonl"):
+        assert (longer.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+
+
+def test_nor_where_it_is_stopped_on_the_way_back_and_asked_again(tmp_path):
+    run = with_a_damaged_end(tmp_path / "a")
+    further(run.folder, Ending(0), updates="+5", told=[].append)
+    assert further(run.folder).summary["updates"] == 38
+
+
+@pytest.mark.parametrize("updates", [12, 32])
+def test_fewer_updates_than_were_made_are_refused_where_the_last_checkpoint_is_damaged(tmp_path, updates):
+    run = with_a_damaged_end(tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    with pytest.raises(SettingError, match="has made 33 updates already"):
+        further(run.folder, updates=updates)
+    after = {path.name: path.read_bytes() for path in run.folder.iterdir() if path.name != "lock"}
+    assert after == {name: content for name, content in before.items() if name != "lock"}
+
+
+def test_a_best_model_that_comes_after_the_checkpoint_is_kept_when_a_run_goes_back(tmp_path):
+    run = with_a_damaged_end(tmp_path / "a", before=3)
+    update, best = run.summary["best_update"], (run.folder / "best.safetensors").read_bytes()
+    assert update > 3
+    told = []
+    further(run.folder, Ending(1), updates="+5", told=told.append)
+    assert (
+        f"its best model, of update {update}, comes after that and is kept as best-1.safetensors" in told[0]
+    )
+    assert (run.folder / "best-1.safetensors").read_bytes() == best
+    assert (run.folder / "best.safetensors").read_bytes() != best
+
+
+def test_that_the_last_checkpoint_of_a_finished_run_is_damaged_is_told(tmp_path):
+    run = with_a_damaged_end(tmp_path / "a")
+    told = []
+    assert further(run.folder, told=told.append).summary["finished"]
+    (sentence,) = told
+    assert "last.safetensors is damaged" in sentence
+    assert "the run is whole without it, but goes on for longer from the checkpoint before it" in sentence
+    assert (run.folder / "last.safetensors").read_bytes() == b"nothing"
+
+
 def test_a_refusal_leaves_a_damaged_checkpoint_where_it_is(tmp_path):
     run = start(tmp_path / "a", Ending(10))
     further(run.folder, Ending(8))
@@ -88,6 +147,9 @@ def test_where_both_are_damaged_it_is_refused(tmp_path):
         (run.folder / f"{name}.safetensors").write_bytes(b"nothing")
     told = r"last\.safetensors is damaged .*, and .*previous\.safetensors is damaged .*--from .*a$"
     with pytest.raises(RunFolderError, match=told):
+        further(run.folder)
+    (run.folder / "best.safetensors").write_bytes(b"nothing")
+    with pytest.raises(RunFolderError, match=r"put it back from a copy$"):
         further(run.folder)
 
 

@@ -202,4 +202,8 @@ def test_of_a_finished_run_without_a_whole_checkpoint_no_number_of_rows_is_known
     run = start(tmp_path / "a")
     (run.folder / "last.safetensors").write_bytes(b"nothing")
     (run.folder / "samples.jsonl").unlink()
-    further(run.folder)
+    told = []
+    further(run.folder, told=told.append)
+    assert [sentence.partition(" is damaged")[0] for sentence in told] == [
+        str(run.folder / "last.safetensors")
+    ]

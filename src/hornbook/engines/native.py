@@ -30,6 +30,7 @@ from hornbook.philox import Source
 from hornbook.text import Ids
 
 ISA_VARIABLE = "HORNBOOK_ISA"
+LEVELS = ("baseline", "avx2", "avx512", "neon")
 BASES = ("baseline", "neon")  # of x86 and of Arm; the core of a base also tells the processor's levels
 
 
@@ -66,6 +67,11 @@ def chosen_level() -> str:
     here = levels()
     wanted = os.environ.get(ISA_VARIABLE)
     if wanted and wanted not in here:
+        if wanted in LEVELS:
+            there = ", ".join(here) or "none"
+            raise SettingError(
+                f"{ISA_VARIABLE} is {wanted}, which is not to be had here; expected one of: {there}"
+            )
         raise SettingError(known(f"level in {ISA_VARIABLE}", wanted, here))
     return wanted or (here[-1] if here else "")
 
