@@ -221,7 +221,7 @@ def novelty(model: Originality, person: Originality | None) -> Figure:
                 label="the text itself",
             )
         axes.set_ylim(-2, 102)
-        axes.legend(loc="lower right")
+        axes.legend(loc="best")
 
     alt = (
         f"Curves that rise with length: {percent(model.novelty[9])} of the model’s substrings of 10 "
