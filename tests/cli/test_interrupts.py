@@ -275,6 +275,23 @@ def test_a_first_signal_only_asks_and_a_second_interrupts():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_where_the_end_takes_long_it_is_told_once_that_it_comes(monkeypatch, capsys):
+    monkeypatch.setattr("hornbook.cli.interrupts.LONG", 0.05)
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        interrupts.telling.join()
+    assert capsys.readouterr().err.startswith(
+        "ending after the update in hand, and saving; once more ends at once"
+    )
+
+
+def test_where_it_comes_soon_nothing_is_told(capsys):
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+    interrupts.telling.join()
+    assert capsys.readouterr().err == ""
+
+
 def test_signals_are_given_back_after_an_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(ZeroDivisionError), Interrupts():

@@ -10,18 +10,27 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from hornbook.cli.quiet import hush
+from hornbook.cli.words import aside
 
+LONG = 2.0  # seconds after which it is told that a signal was heard
+HEARD = (
+    "ending after the update in hand, and saving; once more ends at once, without what came after the last "
+    "checkpoint"
+)
 STANDARD = (1, 2)  # output and error
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, an end of the system, a closed terminal
 
 
 class Interrupts:
     """While it is entered, a first signal is only kept as `asked`; a second one raises KeyboardInterrupt. A
-    call answers whether the training is to end. In a thread other than the main one signals are left alone,
-    and so are those that are ignored or that a program in another language has taken."""
+    call answers whether the training is to end; where its end takes long, it is said that it comes. In a
+    thread other than the main one signals are left alone, and so are those that are ignored or that a program
+    in another language has taken."""
 
     def __init__(self) -> None:
         self.asked = 0
+        self.telling = threading.Timer(LONG, aside, (HEARD,))
+        self.telling.daemon = True
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
@@ -33,6 +42,7 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.telling.cancel()
         for number, before in self.before.items():
             signal.signal(number, before)
 
@@ -43,6 +53,7 @@ class Interrupts:
         self.asked = number
         if number == signal.SIGHUP:
             hush_closed()
+        self.telling.start()
 
     def __call__(self) -> bool:
         """Whether the training is to end."""
