@@ -58,3 +58,8 @@ def test_an_unknown_name_gets_a_sentence_that_lists_the_known_ones_in_order() ->
     assert (
         known("cell", "gru", ("vanilla", "lstm")) == "unknown cell 'gru'; the known ones are: lstm, vanilla"
     )
+
+
+def test_of_an_unknown_name_the_one_that_is_most_like_it_is_told() -> None:
+    told = known("cell", "gruu", ("vanilla", "lstm", "gru"))
+    assert told == "unknown cell 'gruu'; perhaps gru is meant; the known ones are: gru, lstm, vanilla"

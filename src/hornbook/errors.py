@@ -87,6 +87,11 @@ class PlaceError(StorageError):
 
 
 def known(kind: str, name: str, names: object) -> str:
-    """The sentence for a name that is not in a registry: what it was, and the names that are."""
-    listed = ", ".join(sorted(str(n) for n in names))  # type: ignore[attr-defined]
-    return f"unknown {kind} {name!r}; the known ones are: {listed}"
+    """The sentence for a name that is not in a registry: what it was, the one that is most like it, where one
+    is, and the names that are."""
+    from difflib import get_close_matches
+
+    there = sorted(str(n) for n in names)  # type: ignore[attr-defined]
+    alike = get_close_matches(name, there, 1)
+    meant = f"; perhaps {alike[0]} is meant" if alike else ""
+    return f"unknown {kind} {name!r}{meant}; the known ones are: {', '.join(there)}"
