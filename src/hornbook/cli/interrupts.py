@@ -12,7 +12,7 @@ from typing import Self
 from hornbook.cli.quiet import hush
 from hornbook.cli.words import aside
 
-LONG = 2.0  # seconds after which it is told that a signal was heard
+LONG = 2.0  # seconds of an end after which it is told that the signal was heard
 HEARD = (
     "ending after the update in hand, and saving; once more ends at once, without what came after the last "
     "checkpoint"

@@ -30,7 +30,7 @@ from hornbook.philox import Source
 from hornbook.text import Ids
 
 ISA_VARIABLE = "HORNBOOK_ISA"
-LEVELS = ("baseline", "avx2", "avx512", "neon")
+LEVELS = ("baseline", "avx2", "avx512", "neon")  # all that a core can be compiled for
 BASES = ("baseline", "neon")  # of x86 and of Arm; the core of a base also tells the processor's levels
 
 
